@@ -1,0 +1,33 @@
+//! What stewards decide: metric contracts, funnels and attribution policies, written as YAML, checked, and hashed.
+//!
+//! Pure: the binary reads the files and hands their text to [`Definitions::parse`]. A mistake names the file, the line,
+//! what is wrong, what was expected, and the nearest right spelling.
+//!
+//! In reading order: the collection ([`registry`]), what is in it ([`metric`], [`semantic_model`], [`filter`]), what can
+//! go wrong ([`error`]). The types of funnels and policies are those of `model`.
+
+pub mod registry;
+
+pub mod filter;
+pub mod metric;
+pub mod semantic_model;
+
+pub mod error;
+
+mod document;
+mod filter_parser;
+mod funnel;
+mod metric_reader;
+mod model_reader;
+mod policy;
+mod section;
+mod spelling;
+
+pub use document::parse_yaml;
+pub use error::DefinitionError;
+pub use filter::{ColumnRef, Comparison, Filter, Literal};
+pub use metric::{
+    Additivity, Direction, Formula, MetricBasis, MetricContract, MetricCurrency, MetricPart, MetricZone, Signatory,
+};
+pub use registry::{Defined, DefinitionStatus, Definitions};
+pub use semantic_model::{Aggregate, ColumnKind, Join, Measure, SemanticModel};

@@ -1,0 +1,141 @@
+//! Semantic models: which columns, joins, dimensions and measures a table offers to metrics.
+//!
+//! Joins go from many rows to one only (the joined model is met by its key), so no join can multiply a measure.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    filter::{ColumnRef, Filter},
+    metric::{MetricBasis, MetricPart},
+};
+
+/// What one table offers to metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SemanticModel {
+    /// Name, such as `orders`; also the alias of the table in SQL.
+    pub name: String,
+    /// The table or view that SQL reads.
+    pub table: String,
+    /// The column by which other models join this one, different in every row; none: nothing joins it.
+    pub key: Option<String>,
+    /// Columns by name.
+    pub columns: BTreeMap<String, ColumnKind>,
+    /// Joined models by the alias that they get in SQL.
+    pub joins: BTreeMap<String, Join>,
+    /// The instant whose day a row falls on, per date basis.
+    pub date_bases: BTreeMap<MetricBasis, ColumnRef>,
+    /// What a metric of this model can be split by.
+    pub dimensions: BTreeMap<String, ColumnRef>,
+    /// What can be counted or added.
+    pub measures: BTreeMap<String, Measure>,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ColumnKind {
+    /// Any text.
+    Text,
+    /// A whole number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// An amount in the currency in which the metric is asked.
+    Money,
+    /// Whole milliseconds between two instants.
+    Duration,
+    /// A point in time.
+    Instant,
+}
+
+/// At most one row of another model for each row of this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// The other model.
+    pub model: String,
+    /// Its table.
+    pub table: String,
+    /// Its key.
+    pub key: String,
+    /// The column of this model that holds the other's key; null joins nothing.
+    pub by: String,
+}
+
+/// A number that rows add up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measure {
+    /// How rows are put together.
+    pub aggregate: Aggregate,
+    /// Rows that count; none: all.
+    pub filter: Option<Filter>,
+    /// True where the number is an amount of money.
+    pub money: bool,
+}
+
+/// How rows are put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Aggregate {
+    /// The rows are counted.
+    Count,
+    /// A column is added up.
+    Sum(ColumnRef),
+}
+
+impl ColumnKind {
+    pub(crate) fn described(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::Money => "money",
+            Self::Duration => "a duration",
+            Self::Instant => "an instant",
+        }
+    }
+
+    pub(crate) fn example(self) -> &'static str {
+        match self {
+            Self::Text => "a text such as 'Direct'",
+            Self::Number => "a whole number such as 3",
+            Self::Boolean => "true or false",
+            Self::Money => "an amount such as 99.50",
+            Self::Duration => "a duration such as 7d",
+            Self::Instant => "nothing",
+        }
+    }
+
+    pub(crate) fn has_no_order(self) -> bool {
+        matches!(self, Self::Text | Self::Boolean)
+    }
+}
+
+impl SemanticModel {
+    /// What stands behind `FROM`: the table under the model's name, and every join under its own.
+    #[must_use]
+    pub fn from_sql(&self) -> String {
+        let mut sql = format!("{} AS {}", self.table, self.name);
+        for (alias, join) in &self.joins {
+            let on = format!("{}.{} = {alias}.{}", self.name, join.by, join.key);
+            sql.push_str(&format!(" LEFT JOIN {} AS {alias} ON {on}", join.table));
+        }
+        sql
+    }
+
+    /// The aggregate of `part` over [`SemanticModel::from_sql`]; none where the model has no such measure.
+    #[must_use]
+    pub fn aggregate_sql(&self, part: &MetricPart) -> Option<String> {
+        let measure = self.measures.get(&part.measure)?;
+        let aggregate = match &measure.aggregate {
+            Aggregate::Count => "count(*)".to_owned(),
+            Aggregate::Sum(column) => format!("sum({column})"),
+        };
+        let conjuncts = |filter: &Filter| match filter {
+            Filter::And(parts) => parts.clone(),
+            single => vec![single.clone()],
+        };
+        let filters: Vec<Filter> = measure.filter.iter().chain(&part.filter).flat_map(conjuncts).collect();
+        if filters.is_empty() {
+            return Some(aggregate);
+        }
+        Some(format!("{aggregate} FILTER (WHERE {})", Filter::And(filters).to_sql()))
+    }
+}

@@ -1,0 +1,112 @@
+//! Hubs: nodes that belong to nobody or to everybody. They are kept, shown to a steward, and never followed.
+//!
+//! Degrees count distinct ids met by an edge or through one order, never components; so what is a hub does not depend on
+//! what else is one.
+
+use model::{Node, NodeKind, UtcMillis};
+
+use crate::{
+    graph::{Graph, Neighbours},
+    input::HubLimits,
+};
+
+/// A node that is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hub {
+    /// The node.
+    pub node: Node,
+    /// Why it is not followed.
+    pub reason: HubReason,
+    /// The nodes at the other ends of its edges, ascending.
+    pub linked: Vec<Node>,
+}
+
+/// Why a node is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HubReason {
+    /// Its id is in the reject list.
+    RejectedId,
+    /// A kiosk or shared till: a device or contact with too many distinct known ids.
+    KnownIds {
+        /// How many it has.
+        count: usize,
+    },
+    /// A test account: a known id with too many distinct devices in one UTC day.
+    DevicesInOneDay {
+        /// How many it had on its busiest day.
+        count: usize,
+        /// Start of that day; of equally busy ones the first.
+        day_at: UtcMillis,
+    },
+}
+
+/// By node position: why it is a hub, if it is one.
+pub(crate) fn find_hubs(graph: &Graph, neighbours: &Neighbours, limits: HubLimits) -> Vec<Option<HubReason>> {
+    let mut reasons = vec![None; graph.nodes.len()];
+    for (known, reason) in busy_ids(graph, neighbours, limits) {
+        reasons[known as usize] = Some(reason);
+    }
+    for (position, reason) in (0_u32..).zip(&mut reasons) {
+        if graph.is_rejected(position) {
+            *reason = Some(HubReason::RejectedId);
+        } else if matches!(graph.kind(position), NodeKind::Device | NodeKind::Contact) {
+            let count = known_ids_met(graph, neighbours, position);
+            if count > limits.known_ids_per_device_max {
+                *reason = Some(HubReason::KnownIds { count });
+            }
+        }
+    }
+    reasons
+}
+
+/// How many distinct known ids the node meets by an edge or through one order.
+fn known_ids_met(graph: &Graph, neighbours: &Neighbours, position: u32) -> usize {
+    let mut met = Vec::new();
+    for &next in neighbours.of(position).iter().filter(|&&next| !graph.is_rejected(next)) {
+        if graph.is_known_id(next) {
+            met.push(next);
+        } else if graph.kind(next) == NodeKind::Order {
+            let through = neighbours.of(next).iter().copied();
+            met.extend(
+                through.filter(|&id| id != position && graph.is_known_id(id) && !graph.is_unlinked(position, id)),
+            );
+        }
+    }
+    met.sort_unstable();
+    met.dedup();
+    met.len()
+}
+
+/// Known ids with too many devices in one UTC day. A device met through an order counts on the day of the edge between
+/// the id and the order.
+fn busy_ids(graph: &Graph, neighbours: &Neighbours, limits: HubLimits) -> Vec<(u32, HubReason)> {
+    let mut met = Vec::new();
+    for meeting in graph.meetings.iter().filter(|m| graph.is_known_id(m.known) && !graph.is_rejected(m.other)) {
+        let of_day = |device| (meeting.known, meeting.utc_day, device);
+        match graph.kind(meeting.other) {
+            NodeKind::Device => met.push(of_day(meeting.other)),
+            NodeKind::Order => met.extend(
+                neighbours
+                    .of(meeting.other)
+                    .iter()
+                    .filter(|&&next| graph.kind(next) == NodeKind::Device && !graph.is_rejected(next))
+                    .filter(|&&device| !graph.is_unlinked(meeting.known, device))
+                    .map(|&device| of_day(device)),
+            ),
+            _ => {}
+        }
+    }
+    met.sort_unstable();
+    met.dedup();
+    met.chunk_by(|a, b| a.0 == b.0).filter_map(|of_id| busiest_day(of_id, limits)).collect()
+}
+
+/// The busiest day of one id (`(id, UTC day, device)`, sorted), where it is busier than allowed.
+fn busiest_day(of_id: &[(u32, i64, u32)], limits: HubLimits) -> Option<(u32, HubReason)> {
+    let days = of_id.chunk_by(|a, b| a.1 == b.1).rev();
+    let busiest = days.max_by_key(|day| day.len())?;
+    let &(known, utc_day, _) = busiest.first()?;
+    let day_at = UtcMillis(utc_day * 24 * UtcMillis::HOUR_MS);
+    (busiest.len() > limits.devices_per_id_per_day_max)
+        .then_some((known, HubReason::DevicesInOneDay { count: busiest.len(), day_at }))
+}

@@ -1,0 +1,207 @@
+//! The door for report files: reads what a platform's export wrote, packed or not, for `tributary import`.
+//!
+//! A report is one record: its payload is the unpacked file, its channel is named by that content, so the same report
+//! is the same record whatever the file is called and however it is packed.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use flate2::read::MultiGzDecoder;
+use model::{Headers, UtcMillis, time::zone};
+
+use crate::error::IntakeError;
+
+/// Most bytes of an unpacked report: it is held in memory as one record.
+pub const REPORT_BYTES_MAX: u64 = 256 << 20;
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// What a report covers, where its rows do not say so themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReportScope {
+    /// First day, as `2026-01-05`, in `zone`.
+    pub from_on: Option<String>,
+    /// Last day, as `2026-01-05`, in `zone`.
+    pub to_on: Option<String>,
+    /// The account's IANA zone.
+    pub zone: Option<String>,
+}
+
+/// Reads a report file, unpacking gzip and zstd by their first bytes, whatever the file is called.
+///
+/// # Errors
+/// [`IntakeError::UnreadableReport`] where the system or the decoder fails, [`IntakeError::ReportTooLarge`] beyond
+/// [`REPORT_BYTES_MAX`].
+pub fn read_report(path: &Path) -> Result<Vec<u8>, IntakeError> {
+    let named = || path.display().to_string();
+    let unreadable = |error: io::Error| IntakeError::UnreadableReport { path: named(), problem: error.to_string() };
+    let file = File::open(path).map_err(unreadable)?;
+    match unpack(file, REPORT_BYTES_MAX).map_err(unreadable)? {
+        Some(report) => Ok(report),
+        None => Err(IntakeError::ReportTooLarge { path: named(), bytes_max: REPORT_BYTES_MAX }),
+    }
+}
+
+/// The channel of a report: `file/` and the hash of its content, unpacked.
+#[must_use]
+pub fn file_channel(report: &[u8]) -> String {
+    let hash: String = blake3::hash(report).to_hex().chars().take(32).collect();
+    format!("file/{hash}")
+}
+
+/// The headers that carry a report's scope.
+///
+/// # Errors
+/// [`IntakeError::MalformedScope`] for what is no day or no zone.
+pub fn report_headers(scope: &ReportScope) -> Result<Headers, IntakeError> {
+    let mut headers = Headers::new();
+    for (part, name, day) in
+        [("from", "tributary-pull-from", &scope.from_on), ("to", "tributary-pull-to", &scope.to_on)]
+    {
+        if let Some(day) = day {
+            check(is_day(day), part, day, "a day such as 2026-01-05")?;
+            headers.insert(name.to_owned(), day.clone());
+        }
+    }
+    if let (Some(from), Some(to)) = (&scope.from_on, &scope.to_on) {
+        // Days written so sort as texts.
+        check(from <= to, "to", to, "a day not before \"from\"")?;
+    }
+    if let Some(name) = &scope.zone {
+        check(zone(name).is_ok(), "zone", name, "an IANA time zone such as Europe/Berlin")?;
+        headers.insert("tributary-account-zone".to_owned(), name.clone());
+    }
+    Ok(headers)
+}
+
+/// Whether the text is a day: one that can be given a midnight.
+fn is_day(text: &str) -> bool {
+    text.len() == "2026-01-05".len() && UtcMillis::parse(&format!("{text}T00:00:00Z")).is_ok()
+}
+
+fn check(right: bool, part: &'static str, found: &str, expected: &'static str) -> Result<(), IntakeError> {
+    let found = || found.chars().take(64).collect();
+    if right { Ok(()) } else { Err(IntakeError::MalformedScope { part, found: found(), expected }) }
+}
+
+/// The unpacked content; none where it is larger than `bytes_max`.
+fn unpack(mut packed: impl Read, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut head = Vec::new();
+    packed.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut head)?;
+    let (gzip, zstd) = (head.starts_with(&GZIP_MAGIC), head.starts_with(&ZSTD_MAGIC));
+    let whole = io::Cursor::new(head).chain(packed);
+    if gzip {
+        read_at_most(MultiGzDecoder::new(whole), bytes_max)
+    } else if zstd {
+        read_at_most(zstd::Decoder::new(whole)?, bytes_max)
+    } else {
+        read_at_most(whole, bytes_max)
+    }
+}
+
+fn read_at_most(from: impl Read, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    from.take(bytes_max + 1).read_to_end(&mut content)?;
+    Ok(Some(content).filter(|content| content.len() as u64 <= bytes_max))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use model::RawRecord;
+    use std::io::Write;
+
+    const REPORT: &[u8] = br#"{"data":[],"paging":{}}"#;
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(content).expect("memory takes all");
+        encoder.finish().expect("memory takes all")
+    }
+
+    #[test]
+    fn a_report_reads_the_same_however_it_is_packed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let zstd = zstd::encode_all(REPORT, 1).expect("memory takes all");
+        let two_members = [gzip(&REPORT[..5]), gzip(&REPORT[5..])].concat();
+        for packed in [REPORT.to_vec(), gzip(REPORT), two_members, zstd] {
+            let path = dir.path().join("report.json");
+            std::fs::write(&path, packed).expect("a file");
+            assert_eq!(read_report(&path).expect("readable"), REPORT);
+        }
+    }
+
+    #[test]
+    fn a_report_shorter_than_the_magic_bytes_is_read() {
+        for short in [&b""[..], b"[]", b"\x1f"] {
+            assert_eq!(unpack(short, 9).expect("readable").as_deref(), Some(short));
+        }
+    }
+
+    #[test]
+    fn a_small_file_that_unpacks_beyond_the_cap_is_refused() {
+        let bomb = gzip(&vec![b' '; 100_000]);
+        assert!(bomb.len() < 1000);
+        assert_eq!(unpack(bomb.as_slice(), 99_999).expect("readable"), None);
+        assert_eq!(unpack(bomb.as_slice(), 100_000).expect("readable").map(|report| report.len()), Some(100_000));
+    }
+
+    #[test]
+    fn a_cut_or_missing_file_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("cut.gz");
+        let packed = gzip(REPORT);
+        std::fs::write(&path, &packed[..packed.len() - 9]).expect("a file");
+        for path in [path, dir.path().join("none.json")] {
+            let error = read_report(&path).expect_err("unreadable");
+            assert!(
+                matches!(&error, IntakeError::UnreadableReport { path: named, .. } if *named == path.display().to_string())
+            );
+        }
+    }
+
+    #[test]
+    fn the_channel_is_the_records_content_hash() {
+        let record = RawRecord {
+            source: String::new(),
+            channel: file_channel(REPORT),
+            offset: 0,
+            received_at: UtcMillis(0),
+            headers: Headers::new(),
+            payload: REPORT.to_vec(),
+        };
+        assert_eq!(record.channel, format!("file/{}", record.content_hash()));
+    }
+
+    #[test]
+    fn a_scope_becomes_headers_and_a_wrong_one_is_named() {
+        let scope = |from: &str, zone: &str| ReportScope {
+            from_on: Some(from.to_owned()),
+            to_on: Some("2026-01-31".to_owned()),
+            zone: Some(zone.to_owned()),
+        };
+        let headers = report_headers(&scope("2026-01-05", "Europe/Berlin")).expect("a scope");
+        let expected = [
+            ("tributary-account-zone", "Europe/Berlin"),
+            ("tributary-pull-from", "2026-01-05"),
+            ("tributary-pull-to", "2026-01-31"),
+        ];
+        assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        assert_eq!(report_headers(&ReportScope::default()), Ok(Headers::new()));
+        for (from, zone, part) in [
+            ("2026-02-30", "Europe/Berlin", "from"),
+            ("05.01.2026", "Europe/Berlin", "from"),
+            ("20260105", "Europe/Berlin", "from"),
+            ("2026-02-01", "Europe/Berlin", "to"),
+            ("2026-01-05", "Berlin", "zone"),
+        ] {
+            let error = report_headers(&scope(from, zone)).expect_err("malformed");
+            assert!(matches!(error, IntakeError::MalformedScope { part: named, .. } if named == part), "{error}");
+        }
+    }
+}

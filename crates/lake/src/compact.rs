@@ -1,0 +1,96 @@
+//! Compaction: many small runs become few, in one commit that moves rows and changes none.
+//!
+//! Size-tiered: eight files of one tier become one of the next, so that a row is rewritten a few times in its life and
+//! the number of files stays small. Every compaction carries a transaction as a fence, since Delta itself would accept
+//! two compactions of the same files.
+
+use std::collections::BTreeMap;
+
+use model::UtcMillis;
+use tables::Table;
+
+use crate::{
+    file::FileEntry,
+    lake::{Commit, Lake, LakeError, WriterLock},
+};
+
+/// Files of one tier that are merged at once.
+const FAN_IN: usize = 8;
+/// Rows of a file of the lowest tier.
+const TIER_ROWS: usize = 4096;
+/// Files above this are left as they are.
+const FILE_ROWS_MAX: usize = 2_000_000;
+
+impl Lake {
+    /// Merges one tier of a table's small files, if one is full. True where something was merged. Of the inbox, only
+    /// records taken in by the published `positions` move.
+    ///
+    /// # Errors
+    /// [`LakeError`] where a file is unreadable or the commit fails; nothing has changed then.
+    pub async fn compact(
+        &self,
+        table: Table,
+        positions: &BTreeMap<String, i64>,
+        _lock: &WriterLock,
+    ) -> Result<bool, LakeError> {
+        let snapshot = self.snapshot(table).await?;
+        let Some(files) = full_tier(table, &snapshot.files, positions) else {
+            return Ok(false);
+        };
+        let mut rows = Vec::new();
+        for entry in &files {
+            rows.extend(self.read_file(table, entry.clone(), &[], None).await?);
+        }
+        let before: usize = files.iter().map(|entry| entry.rows).sum();
+        let read: usize = rows.iter().map(arrow::array::RecordBatch::num_rows).sum();
+        if before != read {
+            let reason = format!("{} says {before} rows and holds {read}", table.folder());
+            return Err(LakeError::Corrupt { reason });
+        }
+        let fence = self.transaction(table, "compact").await?.unwrap_or(0) + 1;
+        let commit = Commit {
+            runs: vec![rows],
+            remove: files,
+            transactions: vec![("compact".to_owned(), fence)],
+            rearranges: true,
+        };
+        self.commit(table, commit).await?;
+        Ok(true)
+    }
+
+    /// The published positions: what of the inbox has become facts.
+    ///
+    /// # Errors
+    /// [`LakeError`] where `raw.instants` is unreadable.
+    pub async fn published_positions(&self) -> Result<(UtcMillis, BTreeMap<String, i64>), LakeError> {
+        Ok(self
+            .last_instant()
+            .await?
+            .map_or((UtcMillis(i64::MIN), BTreeMap::new()), |row| (row.known_at, row.positions)))
+    }
+}
+
+fn full_tier(table: Table, files: &[FileEntry], positions: &BTreeMap<String, i64>) -> Option<Vec<FileEntry>> {
+    let mut tiers: BTreeMap<(String, u32), Vec<FileEntry>> = BTreeMap::new();
+    for entry in files.iter().filter(|entry| entry.rows < FILE_ROWS_MAX) {
+        let group = if table == Table::Inbox {
+            let Some(channel) = settled_channel(entry, positions) else { continue };
+            channel.to_owned()
+        } else {
+            String::new()
+        };
+        tiers.entry((group, tier(entry.rows))).or_default().push(entry.clone());
+    }
+    tiers.into_values().find(|files| files.len() >= FAN_IN)
+}
+
+fn tier(rows: usize) -> u32 {
+    (0..).find(|&n| rows < TIER_ROWS * FAN_IN.pow(n)).unwrap_or(0)
+}
+
+/// The channel of an inbox file whose records have all been taken in.
+fn settled_channel<'a>(entry: &'a FileEntry, positions: &BTreeMap<String, i64>) -> Option<&'a str> {
+    let channel = entry.constant_text("channel")?;
+    let (_, last) = entry.integers("offset")?;
+    (last <= *positions.get(channel)?).then_some(channel)
+}

@@ -1,0 +1,199 @@
+//! One Parquet file of a table: how it is sorted, written, described in the log, and read back.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch},
+    compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch},
+    datatypes::{DataType, Int64Type, TimestampMicrosecondType},
+};
+use bytes::Bytes;
+use model::UtcMillis;
+use parquet::{
+    arrow::{ArrowWriter, ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder},
+    basic::{Compression, Encoding, ZstdLevel},
+    file::properties::{EnabledStatistics, WriterProperties},
+    schema::types::ColumnPath,
+};
+use serde_json::{Map, Value, json};
+use tables::Table;
+
+use crate::lake::LakeError;
+
+/// Prefix of the names of files whose rows we sorted; a file without it is read as unordered.
+pub const SORTED_MARK: &str = "sorted-";
+
+/// Columns that hold long, rarely read text.
+const COLD_COLUMNS: [&str; 7] = ["properties", "document", "payload", "headers", "user_agent", "text", "positions"];
+
+/// One data file in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Name relative to the table's folder.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Rows.
+    pub rows: usize,
+    /// Least and greatest value of the table's statistics columns.
+    pub bounds: BTreeMap<String, (Value, Value)>,
+    /// Rows whose `known_until` is set: they were superseded.
+    pub ended: usize,
+}
+
+impl FileEntry {
+    /// Reads a file's statistics as the log holds them.
+    #[must_use]
+    pub fn from_log(name: String, size: u64, statistics: Option<&str>) -> Self {
+        let parsed: Value = statistics.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+        let rows = parsed["numRecords"].as_u64().unwrap_or(0) as usize;
+        let bounds = parsed["minValues"]
+            .as_object()
+            .map(|least| {
+                let pair = |name: &String| Some((least.get(name)?.clone(), parsed["maxValues"].get(name)?.clone()));
+                least.keys().filter_map(|name| Some((name.clone(), pair(name)?))).collect()
+            })
+            .unwrap_or_default();
+        let ended = parsed["nullCount"]["known_until"].as_u64().map_or(0, |nulls| rows.saturating_sub(nulls as usize));
+        Self { name, size, rows, bounds, ended }
+    }
+
+    /// True where we sorted its rows by the table's sort columns.
+    #[must_use]
+    pub fn sorted(&self) -> bool {
+        self.name.starts_with(SORTED_MARK)
+    }
+
+    /// Least and greatest instant of a column, where the log has them.
+    #[must_use]
+    pub fn instants(&self, column: &str) -> Option<(UtcMillis, UtcMillis)> {
+        let (least, greatest) = self.bounds.get(column)?;
+        Some((UtcMillis::parse(least.as_str()?).ok()?, UtcMillis::parse(greatest.as_str()?).ok()?))
+    }
+
+    /// Least and greatest whole number of a column, where the log has them.
+    #[must_use]
+    pub fn integers(&self, column: &str) -> Option<(i64, i64)> {
+        let (least, greatest) = self.bounds.get(column)?;
+        Some((least.as_i64()?, greatest.as_i64()?))
+    }
+
+    /// The text that a column holds in every row, where it is one.
+    #[must_use]
+    pub fn constant_text(&self, column: &str) -> Option<&str> {
+        let (least, greatest) = self.bounds.get(column)?;
+        (least == greatest).then(|| least.as_str())?
+    }
+
+    /// False where no row of the file was known at `as_of`.
+    #[must_use]
+    pub fn known_at(&self, as_of: UtcMillis) -> bool {
+        self.instants("known_at").is_none_or(|(least, _)| least <= as_of)
+    }
+}
+
+/// Sorts rows by the table's sort columns.
+///
+/// # Errors
+/// [`LakeError::Arrow`] where the batches do not share the table's schema.
+pub fn sort(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, LakeError> {
+    let all = concat_batches(&table.schema(), batches)?;
+    let keys: Vec<SortColumn> = table
+        .sort_columns()
+        .iter()
+        .filter_map(|name| all.column_by_name(name))
+        .map(|values| SortColumn { values: Arc::clone(values), options: None })
+        .collect();
+    Ok(take_record_batch(&all, &lexsort_to_indices(&keys, None)?)?)
+}
+
+/// Writes sorted rows as one Parquet file.
+///
+/// # Errors
+/// [`LakeError::Parquet`] where the writer refuses.
+pub fn to_parquet(table: Table, rows: &RecordBatch) -> Result<Bytes, LakeError> {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_row_count(Some(128 * 1024));
+    let schema = table.schema();
+    for field in schema.fields() {
+        let path = ColumnPath::from(field.name().as_str());
+        if COLD_COLUMNS.contains(&field.name().as_str()) {
+            let zstd = Compression::ZSTD(ZstdLevel::try_new(1)?);
+            properties = properties.set_column_compression(path.clone(), zstd);
+        }
+        if matches!(field.data_type(), DataType::Timestamp(..)) {
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
+        }
+        if table.statistics_columns().contains(&field.name().as_str()) {
+            properties = properties.set_column_statistics_enabled(path, EnabledStatistics::Chunk);
+        }
+    }
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build()))?;
+    writer.write(rows)?;
+    Ok(writer.into_inner()?.into())
+}
+
+/// A file's statistics as the log holds them.
+#[must_use]
+pub fn statistics(table: Table, rows: &RecordBatch) -> String {
+    let (mut least, mut greatest) = (Map::new(), Map::new());
+    for name in table.statistics_columns() {
+        if let Some((low, high)) = rows.column_by_name(name).and_then(bounds) {
+            least.insert((*name).to_owned(), low);
+            greatest.insert((*name).to_owned(), high);
+        }
+    }
+    let nulls = rows.column_by_name("known_until").map_or(json!({}), |c| json!({ "known_until": c.null_count() }));
+    json!({ "numRecords": rows.num_rows(), "minValues": least, "maxValues": greatest, "nullCount": nulls }).to_string()
+}
+
+/// Reads a file's columns (all where `columns` is empty).
+///
+/// # Errors
+/// [`LakeError::Parquet`] where the bytes are no Parquet file.
+pub fn from_parquet(bytes: Bytes, columns: &[&str]) -> Result<Vec<RecordBatch>, LakeError> {
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?.with_batch_size(32 * 1024);
+    if !columns.is_empty() {
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        builder = builder.with_projection(mask);
+    }
+    Ok(builder.build()?.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Keeps the rows that were known, and not yet superseded, at `as_of`.
+///
+/// # Errors
+/// [`LakeError::Arrow`] where the batch has no `known_at` and `known_until`.
+pub fn as_of(batch: &RecordBatch, as_of: UtcMillis) -> Result<RecordBatch, LakeError> {
+    let missing = || LakeError::Corrupt { reason: "a fact file without known_at and known_until".to_owned() };
+    let micros = as_of.0.saturating_mul(1000);
+    let column = |name| batch.column_by_name(name).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+    let (from, until) = (column("known_at").ok_or_else(missing)?, column("known_until").ok_or_else(missing)?);
+    let mask: BooleanArray = (0..batch.num_rows())
+        .map(|row| Some(from.value(row) <= micros && (until.is_null(row) || until.value(row) > micros)))
+        .collect();
+    Ok(filter_record_batch(batch, &mask)?)
+}
+
+fn bounds(column: &ArrayRef) -> Option<(Value, Value)> {
+    match column.data_type() {
+        DataType::Int64 => {
+            let values = column.as_primitive::<Int64Type>();
+            Some((arrow::compute::min(values)?.into(), arrow::compute::max(values)?.into()))
+        }
+        DataType::Timestamp(..) => {
+            let values = column.as_primitive::<TimestampMicrosecondType>();
+            let text = |micros: i64| Value::from(UtcMillis(micros.div_euclid(1000)).to_string());
+            Some((text(arrow::compute::min(values)?), text(arrow::compute::max(values)?)))
+        }
+        DataType::Utf8 => {
+            let values = column.as_string::<i32>();
+            Some((arrow::compute::min_string(values)?.into(), arrow::compute::max_string(values)?.into()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,418 @@
+//! The lake: its tables, commits and snapshots. The only crate that knows Delta.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path as FsPath, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arrow::array::RecordBatch;
+use deltalake::{
+    DeltaTable, DeltaTableBuilder, DeltaTableError,
+    kernel::{
+        Action, Add, StructField, StructType, Transaction,
+        engine::arrow_conversion::TryIntoKernel,
+        transaction::{CommitBuilder, CommitProperties},
+    },
+    operations::create::CreateBuilder,
+    protocol::{DeltaOperation, SaveMode},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use model::UtcMillis;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
+use tables::{Table, TableError};
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::{
+    disk::{SyncedStore, Syncs},
+    file::{self, FileEntry, SORTED_MARK},
+};
+
+/// File that stands in the lake's folder while facts are rebuilt.
+const REBUILD_MARK: &str = ".rebuilding";
+
+/// Why the lake could not do what was asked. A caller retries `Busy`, stops on the others.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// The folder cannot be opened or made.
+    #[error("cannot open the lake at \"{path}\": {source}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Another process holds the writer's lock.
+    #[error("another process writes to the lake at \"{path}\"; stop it, or point --data at another folder")]
+    Busy {
+        /// The folder.
+        path: String,
+    },
+    /// Delta refused.
+    #[error("table \"{table}\": {source}")]
+    Delta {
+        /// Which table.
+        table: String,
+        /// What Delta said.
+        source: Box<DeltaTableError>,
+    },
+    /// Storage refused.
+    #[error("storage: {0}")]
+    Store(#[from] object_store::Error),
+    /// A Parquet file could not be written or read.
+    #[error("parquet: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// Rows could not be arranged.
+    #[error("arrow: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// Stored rows are not what their table says.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// Stored data contradicts itself.
+    #[error("the lake is damaged: {reason}; `tributary replay` rebuilds facts from the inbox")]
+    Corrupt {
+        /// What was found.
+        reason: String,
+    },
+    /// Work on another thread did not end.
+    #[error("a reader stopped: {0}")]
+    Join(#[from] tokio::task::JoinError),
+}
+
+/// One commit to one table: all of it or nothing.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// Rows to add; each list becomes one sorted file.
+    pub runs: Vec<Vec<RecordBatch>>,
+    /// Files to take out of force.
+    pub remove: Vec<FileEntry>,
+    /// Application id and version: which records or batch this commit holds.
+    pub transactions: Vec<(String, i64)>,
+    /// True where rows only move (compaction): readers of changes skip it.
+    pub rearranges: bool,
+}
+
+/// The files of a table in force at one version.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which table.
+    pub table: Table,
+    /// Delta version.
+    pub version: u64,
+    /// Files, in the log's order.
+    pub files: Arc<Vec<FileEntry>>,
+}
+
+/// Held by the one process that normalises and compacts; released when dropped.
+#[derive(Debug)]
+pub struct WriterLock {
+    _file: fs::File,
+}
+
+/// Open Delta tables in one folder.
+#[derive(Debug)]
+pub struct Lake {
+    root: PathBuf,
+    store: SyncedStore,
+    tables: BTreeMap<Table, Mutex<Open>>,
+    written: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Open {
+    delta: DeltaTable,
+    snapshot: Option<Snapshot>,
+}
+
+impl Lake {
+    /// Opens the lake in `root`; tables that are not there yet are made.
+    ///
+    /// # Errors
+    /// [`LakeError::Folder`] where the folder cannot be made, [`LakeError::Delta`] where a table is unreadable.
+    pub async fn open(root: &FsPath, syncs: Arc<dyn Syncs>) -> Result<Self, LakeError> {
+        let folder = |source| LakeError::Folder { path: root.display().to_string(), source };
+        fs::create_dir_all(root).map_err(folder)?;
+        let root = root.canonicalize().map_err(folder)?;
+        let mut lake =
+            Self { root, store: SyncedStore::new(syncs), tables: BTreeMap::new(), written: AtomicU64::new(0) };
+        for table in Table::ALL {
+            let delta = lake.open_table(table).await.map_err(|source| delta_error(table, source))?;
+            lake.tables.insert(table, Mutex::new(Open { delta, snapshot: None }));
+        }
+        Ok(lake)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &FsPath {
+        &self.root
+    }
+
+    /// The store under all tables; its paths are absolute.
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::new(self.store.clone())
+    }
+
+    /// Takes the lock of the one process that may normalise and compact.
+    ///
+    /// # Errors
+    /// [`LakeError::Busy`] where another process holds it.
+    pub fn lock_writer(&self) -> Result<WriterLock, LakeError> {
+        let path = self.root.join(".writer.lock");
+        let shown = self.root.display().to_string();
+        let file = fs::OpenOptions::new().create(true).write(true).truncate(false).open(path);
+        let file = file.map_err(|source| LakeError::Folder { path: shown.clone(), source })?;
+        file.try_lock().map_err(|_| LakeError::Busy { path: shown })?;
+        Ok(WriterLock { _file: file })
+    }
+
+    /// The files in force now, other processes' commits included.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`] where the log is unreadable.
+    pub async fn snapshot(&self, table: Table) -> Result<Snapshot, LakeError> {
+        let mut open = self.table(table)?.lock().await;
+        open.delta.update_state().await.map_err(|source| delta_error(table, source))?;
+        open.snapshot(table)
+    }
+
+    /// The version that an application id last committed to a table.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`] where the log is unreadable.
+    pub async fn transaction(&self, table: Table, application: &str) -> Result<Option<i64>, LakeError> {
+        let open = self.table(table)?.lock().await;
+        let state = open.delta.snapshot().map_err(|source| delta_error(table, source))?;
+        let version = state.transaction_version(open.delta.log_store().as_ref(), application).await;
+        version.map_err(|source| delta_error(table, source))
+    }
+
+    /// Commits to one table; returns when data and log entry are on disk.
+    ///
+    /// # Errors
+    /// [`LakeError`]; nothing of the commit is in force then.
+    pub async fn commit(&self, table: Table, commit: Commit) -> Result<(), LakeError> {
+        let mut actions = Vec::new();
+        for run in &commit.runs {
+            let rows = file::sort(table, run)?;
+            if rows.num_rows() > 0 {
+                actions.push(Action::Add(self.write_file(table, &rows, !commit.rearranges).await?));
+            }
+        }
+        let mut open = self.table(table)?.lock().await;
+        actions.extend(commit.remove.iter().map(|entry| Action::Remove(remove_action(entry, !commit.rearranges))));
+        let transactions = commit.transactions.into_iter().map(|(id, version)| Transaction::new(id, version)).collect();
+        let properties = CommitProperties::default().with_application_transactions(transactions);
+        let operation = if commit.rearranges {
+            DeltaOperation::Optimize { predicate: None, target_size: 0 }
+        } else {
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
+        };
+        let failed = |source| delta_error(table, source);
+        let state = open.delta.snapshot().map_err(failed)?;
+        let done = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(state), open.delta.log_store(), operation)
+            .await
+            .map_err(failed)?;
+        open.delta.state = Some(done.snapshot());
+        Ok(())
+    }
+
+    /// Reads the rows of a snapshot that were in force at `as_of` (all where `None`), in no order between files.
+    ///
+    /// # Errors
+    /// [`LakeError`] where a file is missing or unreadable.
+    pub async fn read(
+        &self,
+        snapshot: &Snapshot,
+        columns: &[&str],
+        as_of: Option<UtcMillis>,
+    ) -> Result<Vec<RecordBatch>, LakeError> {
+        let files = snapshot.files.iter().filter(|entry| as_of.is_none_or(|at| entry.known_at(at)));
+        let parts: Vec<Vec<RecordBatch>> = stream::iter(files.cloned().collect::<Vec<_>>())
+            .map(|entry| self.read_file(snapshot.table, entry, columns, as_of))
+            .buffered(4)
+            .try_collect()
+            .await?;
+        Ok(parts.into_iter().flatten().collect())
+    }
+
+    /// Reads one file.
+    ///
+    /// # Errors
+    /// [`LakeError`] where it is missing or unreadable.
+    pub async fn read_file(
+        &self,
+        table: Table,
+        entry: FileEntry,
+        columns: &[&str],
+        as_of: Option<UtcMillis>,
+    ) -> Result<Vec<RecordBatch>, LakeError> {
+        let bytes = self.store.get(&self.location(table, &entry.name)?).await?.bytes().await?;
+        let mut wanted: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
+        let filtered =
+            as_of.filter(|&at| entry.ended > 0 || entry.instants("known_at").is_none_or(|(_, max)| max > at));
+        if filtered.is_some() && !wanted.is_empty() {
+            wanted.extend(["known_at".to_owned(), "known_until".to_owned()]);
+        }
+        let batches = tokio::task::spawn_blocking(move || {
+            file::from_parquet(bytes, &wanted.iter().map(String::as_str).collect::<Vec<_>>())
+        })
+        .await??;
+        match filtered {
+            Some(at) => batches.iter().map(|batch| file::as_of(batch, at)).collect(),
+            None => Ok(batches),
+        }
+    }
+
+    /// Where a table's file lies in the store.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] where the name is no path.
+    pub fn location(&self, table: Table, name: &str) -> Result<Path, LakeError> {
+        let path = self.root.join(table.folder()).join(name);
+        Ok(Path::from_absolute_path(path).map_err(object_store::Error::from)?)
+    }
+
+    /// Forgets all facts, so that they can be built anew from the inbox. Needs the writer's lock.
+    ///
+    /// # Errors
+    /// [`LakeError`] where a folder cannot be removed or a table not be made.
+    pub async fn clear_facts(&self, _lock: &WriterLock) -> Result<(), LakeError> {
+        for table in Table::ALL.into_iter().filter(|table| table.is_fact()) {
+            let mut open = self.table(table)?.lock().await;
+            let folder = self.root.join(table.folder());
+            fs::remove_dir_all(&folder)
+                .map_err(|source| LakeError::Folder { path: folder.display().to_string(), source })?;
+            open.delta = self.open_table(table).await.map_err(|source| delta_error(table, source))?;
+            open.snapshot = None;
+        }
+        Ok(())
+    }
+
+    /// Marks the facts as being rebuilt: until [`Lake::end_rebuild`], no question is answered from them.
+    ///
+    /// # Errors
+    /// [`LakeError::Folder`] where the mark cannot be written.
+    pub fn begin_rebuild(&self, _lock: &WriterLock) -> Result<(), LakeError> {
+        let path = self.root.join(REBUILD_MARK);
+        fs::write(&path, "").map_err(|source| LakeError::Folder { path: path.display().to_string(), source })
+    }
+
+    /// Takes the mark away.
+    ///
+    /// # Errors
+    /// [`LakeError::Folder`] where it cannot be removed.
+    pub fn end_rebuild(&self, _lock: &WriterLock) -> Result<(), LakeError> {
+        let path = self.root.join(REBUILD_MARK);
+        fs::remove_file(&path).map_err(|source| LakeError::Folder { path: path.display().to_string(), source })
+    }
+
+    /// True while facts are being rebuilt, or where a rebuild was cut off.
+    #[must_use]
+    pub fn rebuilding(&self) -> bool {
+        self.root.join(REBUILD_MARK).exists()
+    }
+
+    fn table(&self, table: Table) -> Result<&Mutex<Open>, LakeError> {
+        let reason = || format!("table \"{}\" is not open", table.folder());
+        self.tables.get(&table).ok_or_else(|| LakeError::Corrupt { reason: reason() })
+    }
+
+    async fn open_table(&self, table: Table) -> Result<DeltaTable, DeltaTableError> {
+        let path = self.root.join(table.folder());
+        let location = Url::from_directory_path(&path)
+            .map_err(|()| DeltaTableError::InvalidTableLocation(path.display().to_string()))?;
+        let backend: Arc<dyn ObjectStore> = Arc::new(self.store.clone());
+        let mut delta =
+            DeltaTableBuilder::from_url(location.clone())?.with_storage_backend(backend, location).build()?;
+        if delta.verify_deltatable_existence().await? {
+            delta.load().await?;
+            return Ok(delta);
+        }
+        let schema: StructType = table.schema().as_ref().try_into_kernel()?;
+        let fields: Vec<StructField> = schema.fields().cloned().collect();
+        CreateBuilder::new()
+            .with_log_store(delta.log_store())
+            .with_table_name(table.folder().replace('/', "."))
+            .with_columns(fields)
+            .with_configuration([("delta.checkpointInterval", Some("100"))])
+            .await
+    }
+
+    async fn write_file(&self, table: Table, rows: &RecordBatch, data_change: bool) -> Result<Add, LakeError> {
+        let bytes = file::to_parquet(table, rows)?;
+        let size = bytes.len() as i64;
+        let clock = UtcMillis(unix_millis());
+        let count = self.written.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{SORTED_MARK}{:013}-{:08x}-{count:06}.parquet", clock.0, std::process::id());
+        self.store.put(&self.location(table, &name)?, PutPayload::from_bytes(bytes)).await?;
+        Ok(Add {
+            path: name,
+            partition_values: HashMap::new(),
+            size,
+            modification_time: clock.0,
+            data_change,
+            stats: Some(file::statistics(table, rows)),
+            tags: None,
+            deletion_vector: None,
+            base_row_id: None,
+            default_row_commit_version: None,
+            clustering_provider: None,
+        })
+    }
+}
+
+impl Open {
+    fn snapshot(&mut self, table: Table) -> Result<Snapshot, LakeError> {
+        let state = self.delta.snapshot().map_err(|source| delta_error(table, source))?;
+        let version = state.version();
+        if let Some(held) = self.snapshot.as_ref().filter(|held| held.version == version) {
+            return Ok(held.clone());
+        }
+        let files = state
+            .log_data()
+            .iter()
+            .map(|view| {
+                let size = u64::try_from(view.size()).unwrap_or(0);
+                FileEntry::from_log(view.path().into_owned(), size, view.stats().as_deref())
+            })
+            .collect();
+        let snapshot = Snapshot { table, version, files: Arc::new(files) };
+        self.snapshot = Some(snapshot.clone());
+        Ok(snapshot)
+    }
+}
+
+fn remove_action(entry: &FileEntry, data_change: bool) -> deltalake::kernel::Remove {
+    deltalake::kernel::Remove {
+        path: entry.name.clone(),
+        data_change,
+        deletion_timestamp: Some(unix_millis()),
+        extended_file_metadata: Some(true),
+        partition_values: Some(HashMap::new()),
+        size: i64::try_from(entry.size).ok(),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+    }
+}
+
+/// File names and tombstones carry the machine's clock; no answer does.
+fn unix_millis() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn delta_error(table: Table, source: DeltaTableError) -> LakeError {
+    LakeError::Delta { table: table.folder(), source: Box::new(source) }
+}

@@ -1,0 +1,18 @@
+//! The lake: open Delta tables in one folder, every commit synced, every row with the instant at which it was known.
+//!
+//! In reading order: [`disk`] (what "durable" means), [`lake`] (tables, commits, snapshots), [`file`] (one Parquet run),
+//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few), [`instants`] (what is published).
+
+pub mod disk;
+
+pub mod lake;
+
+pub mod file;
+
+pub mod compact;
+pub mod instants;
+pub mod supersede;
+
+pub use disk::{DiskSyncs, Syncs};
+pub use file::FileEntry;
+pub use lake::{Commit, Lake, LakeError, Snapshot, WriterLock};

@@ -1,0 +1,219 @@
+//! Why a record did not become facts, in words that name what was found, where, and what was expected.
+//!
+//! No text here holds personal data: [`shown`] hides what could be some.
+
+use model::{TimeError, UtcMillis};
+
+use crate::{personal, source::Reject};
+
+/// Why a record did not become facts, or a source cannot be set up.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NormalizeError {
+    /// A source cannot be set up.
+    #[error("source \"{name}\" {problem}")]
+    Configuration {
+        /// The source.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A record names a source that is not configured.
+    #[error("source \"{found}\" is not configured, expected one of: {known}")]
+    UnknownSource {
+        /// The source as named.
+        found: String,
+        /// All configured sources.
+        known: String,
+    },
+    /// The payload is no JSON, or not the kind of JSON value that this source sends.
+    #[error("payload is not readable: {problem}")]
+    MalformedJson {
+        /// What and where.
+        problem: String,
+    },
+    /// A field that this source always sends is absent, null or empty.
+    #[error("missing field \"{field}\"")]
+    Missing {
+        /// JSON path in the payload, such as `customer.id`.
+        field: String,
+    },
+    /// A header that must stand beside the payload is absent.
+    #[error("missing header \"{header}\"")]
+    MissingHeader {
+        /// Its name.
+        header: &'static str,
+    },
+    /// A field is present and unreadable.
+    #[error("field \"{field}\" is {found}, expected {expected}")]
+    Malformed {
+        /// JSON path in the payload.
+        field: String,
+        /// What the payload holds, cut to 64 characters and quoted; `<hidden>` where it can be personal.
+        found: String,
+        /// What would have been accepted, such as `a whole number`.
+        expected: String,
+    },
+    /// A client's instant lies more than 24 hours after the record came, and no `sentAt` mends it.
+    #[error("field \"{field}\" is {found}, more than 24 hours after the record came at {received_at}")]
+    ClockInFuture {
+        /// JSON path in the payload.
+        field: String,
+        /// The instant that it states.
+        found: UtcMillis,
+        /// When the record came.
+        received_at: UtcMillis,
+    },
+    /// Not a code of ISO 4217.
+    #[error("field \"{field}\" is {found}, expected an ISO 4217 currency code such as EUR")]
+    UnknownCurrency {
+        /// JSON path in the payload.
+        field: String,
+        /// As [`NormalizeError::Malformed`]'s.
+        found: String,
+    },
+    /// Not a zone of the IANA database.
+    #[error("field \"{field}\" is {found}, expected an IANA time zone such as Europe/Berlin")]
+    UnknownZone {
+        /// JSON path in the payload, or the header.
+        field: String,
+        /// As [`NormalizeError::Malformed`]'s.
+        found: String,
+    },
+    /// A report says nothing of its account's zone.
+    #[error("the report of account \"{account}\" does not say its time zone")]
+    MissingZone {
+        /// The account.
+        account: String,
+    },
+    /// A report has a column that this version does not know, so its numbers could mean something else.
+    #[error("unknown column \"{column}\", expected among: {known}")]
+    UnknownColumn {
+        /// The column as named.
+        column: String,
+        /// The columns that are known there.
+        known: String,
+    },
+    /// A report holds the platform's error instead of numbers.
+    #[error("the platform answered with error {code} instead of a report")]
+    PlatformError {
+        /// The platform's code or status.
+        code: String,
+    },
+}
+
+impl NormalizeError {
+    /// A source that cannot be set up.
+    pub(crate) fn configuration(name: &str, problem: &str) -> Self {
+        Self::Configuration { name: name.to_owned(), problem: problem.to_owned() }
+    }
+
+    /// An absent field.
+    pub(crate) fn missing(field: &str) -> Self {
+        Self::Missing { field: field.to_owned() }
+    }
+
+    /// A payload of the wrong shape.
+    pub(crate) fn shape(problem: &str) -> Self {
+        Self::MalformedJson { problem: problem.to_owned() }
+    }
+
+    /// A field of the wrong content.
+    pub(crate) fn malformed(field: &str, found: &str, expected: &str) -> Self {
+        Self::Malformed { field: field.to_owned(), found: shown(field, found), expected: expected.to_owned() }
+    }
+
+    /// A currency code that does not exist.
+    pub(crate) fn unknown_currency(field: &str, found: &str) -> Self {
+        Self::UnknownCurrency { field: field.to_owned(), found: shown(field, found) }
+    }
+
+    /// A zone that does not exist.
+    pub(crate) fn unknown_zone(field: &str, error: &TimeError) -> Self {
+        let (TimeError::Malformed { found } | TimeError::UnknownZone { found }) = error;
+        Self::UnknownZone { field: field.to_owned(), found: shown(field, found) }
+    }
+
+    /// The same error, its field seen from the object that holds `parent`.
+    pub(crate) fn within(mut self, parent: &str) -> Self {
+        match &mut self {
+            Self::Missing { field }
+            | Self::Malformed { field, .. }
+            | Self::ClockInFuture { field, .. }
+            | Self::UnknownCurrency { field, .. }
+            | Self::UnknownZone { field, .. }
+            | Self::UnknownColumn { column: field, .. } => *field = format!("{parent}.{field}"),
+            Self::Configuration { .. }
+            | Self::UnknownSource { .. }
+            | Self::MalformedJson { .. }
+            | Self::MissingHeader { .. }
+            | Self::MissingZone { .. }
+            | Self::PlatformError { .. } => {}
+        }
+        self
+    }
+
+    /// The row that a rejected record gets.
+    pub(crate) fn reject(&self) -> Reject {
+        Reject { reason: self.reason(), message: self.to_string(), fix: self.fix() }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Configuration { .. } => "configuration",
+            Self::UnknownSource { .. } => "unknown_source",
+            Self::MalformedJson { .. } => "malformed_json",
+            Self::Missing { .. } => "missing_field",
+            Self::MissingHeader { .. } => "missing_header",
+            Self::Malformed { .. } => "malformed_field",
+            Self::ClockInFuture { .. } => "clock_in_future",
+            Self::UnknownCurrency { .. } => "unknown_currency",
+            Self::UnknownZone { .. } => "unknown_zone",
+            Self::MissingZone { .. } => "missing_zone",
+            Self::UnknownColumn { .. } => "unknown_column",
+            Self::PlatformError { .. } => "platform_error",
+        }
+    }
+
+    fn fix(&self) -> String {
+        match self {
+            Self::Configuration { .. } => "correct [[sources]] in the configuration".to_owned(),
+            Self::UnknownSource { found, .. } => {
+                format!("add a source named \"{found}\" to the configuration, then replay")
+            }
+            Self::MalformedJson { .. } => "send one complete JSON value in UTF-8, then send the record again".to_owned(),
+            Self::Missing { field } if field.ends_with("urrency") || field.ends_with("currencyCode") => {
+                format!("let the sender fill \"{field}\", or set \"default_currency\" of the source, then replay")
+            }
+            Self::Missing { field } => format!("let the sender fill \"{field}\", then send the record again"),
+            Self::MissingHeader { header } => format!("send the record again with the header \"{header}\""),
+            Self::Malformed { field, expected, .. } => {
+                format!("let the sender write {expected} in \"{field}\", then send the record again")
+            }
+            Self::ClockInFuture { .. } => {
+                "correct the sender's clock, or let it send \"sentAt\" by the same clock, so that it can be corrected here"
+                    .to_owned()
+            }
+            Self::UnknownCurrency { field, .. } => {
+                format!("let the sender write an ISO 4217 code in \"{field}\", then send the record again")
+            }
+            Self::UnknownZone { field, .. } => format!("write an IANA time zone in \"{field}\", then import again"),
+            Self::MissingZone { .. } => {
+                "import with the header \"tributary-account-zone\", or set \"zone\" of the source in the configuration"
+                    .to_owned()
+            }
+            Self::UnknownColumn { column, .. } => {
+                format!("pull the report again without \"{column}\", or update tributary")
+            }
+            Self::PlatformError { .. } => "mend what the platform names, then pull the report again".to_owned(),
+        }
+    }
+}
+
+/// A payload's text as an error may show it: quoted, cut to 64 characters, `<hidden>` where it can be personal.
+fn shown(field: &str, found: &str) -> String {
+    let leaf = field.rsplit('.').next().unwrap_or(field);
+    if personal::is_personal_key(leaf) || personal::is_id_key(leaf) || personal::looks_personal(found) {
+        return "<hidden>".to_owned();
+    }
+    format!("\"{}\"", found.chars().take(64).collect::<String>())
+}

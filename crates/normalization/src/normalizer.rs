@@ -1,0 +1,108 @@
+//! The front door: finds a record's adapter, numbers its facts, and turns an error into a reject.
+
+use std::collections::BTreeMap;
+
+use model::{Fact, FactMeta, RawRecord, RecordKey};
+
+use crate::{
+    contact::Contacts,
+    error::NormalizeError,
+    google_ads::GoogleAds,
+    meta_ads::MetaAds,
+    segment::Segment,
+    shopify::Shopify,
+    source::{Normalized, Source, SourceConfig, SourceKind, Verdict},
+};
+
+/// All configured sources.
+pub struct Normalizer {
+    sources: BTreeMap<String, Box<dyn Source>>,
+}
+
+impl Normalizer {
+    /// Adapters for `sources`. `contact_key` hashes e-mail addresses and phone numbers: one per workspace, kept secret,
+    /// never changed.
+    ///
+    /// # Errors
+    /// [`NormalizeError::Configuration`] where a source has no name, a name comes twice, or a zone is unknown.
+    pub fn new(sources: &[SourceConfig], contact_key: [u8; 32]) -> Result<Self, NormalizeError> {
+        let contacts = Contacts::new(contact_key);
+        let mut adapters = BTreeMap::new();
+        for config in sources {
+            check(config)?;
+            let taken = adapters.insert(config.name.clone(), adapter(config, &contacts));
+            if taken.is_some() {
+                return Err(NormalizeError::configuration(&config.name, "is configured twice"));
+            }
+        }
+        Ok(Self { sources: adapters })
+    }
+
+    /// What `raw` becomes. Every record has exactly one verdict; no payload makes this fail.
+    #[must_use]
+    pub fn normalize(&self, raw: &RawRecord) -> Normalized {
+        let found = self.sources.get(&raw.source).ok_or_else(|| NormalizeError::UnknownSource {
+            found: raw.source.clone(),
+            known: self.sources.keys().cloned().collect::<Vec<_>>().join(", "),
+        });
+        match found.and_then(|source| source.normalize(raw)) {
+            Ok(mut normalized) => {
+                if let Verdict::Facts(facts) = &mut normalized.verdict {
+                    number(facts);
+                }
+                normalized
+            }
+            Err(error) => Normalized {
+                key: RecordKey { source: raw.source.clone(), node: String::new(), id: raw.content_hash() },
+                verdict: Verdict::Rejected(error.reject()),
+            },
+        }
+    }
+}
+
+/// The list of adapters: a new source is one line here.
+fn adapter(config: &SourceConfig, contacts: &Contacts) -> Box<dyn Source> {
+    match config.kind {
+        SourceKind::Segment => Box::new(Segment::new(config, contacts)),
+        SourceKind::Shopify => Box::new(Shopify::new(config, contacts)),
+        SourceKind::GoogleAds => Box::new(GoogleAds::new(config)),
+        SourceKind::MetaAds => Box::new(MetaAds::new(config)),
+    }
+}
+
+fn check(config: &SourceConfig) -> Result<(), NormalizeError> {
+    if config.name.trim().is_empty() {
+        return Err(NormalizeError::configuration(&config.name, "has no name"));
+    }
+    match &config.zone {
+        Some(name) => model::time::zone(name)
+            .map(|_| ())
+            .map_err(|error| NormalizeError::configuration(&config.name, &format!("has a zone that {error}"))),
+        None => Ok(()),
+    }
+}
+
+/// Counts the facts of each kind from 0.
+fn number(facts: &mut [Fact]) {
+    let mut next = [0_i32; 8];
+    for fact in facts {
+        let (table, meta) = table_and_meta(fact);
+        if let Some(ordinal) = next.get_mut(table) {
+            meta.ordinal = *ordinal;
+            *ordinal += 1;
+        }
+    }
+}
+
+fn table_and_meta(fact: &mut Fact) -> (usize, &mut FactMeta) {
+    match fact {
+        Fact::Event(fact) => (0, &mut fact.meta),
+        Fact::OrderVersion(fact) => (1, &mut fact.meta),
+        Fact::Refund(fact) => (2, &mut fact.meta),
+        Fact::Pull(fact) => (3, &mut fact.meta),
+        Fact::Claim(fact) => (4, &mut fact.meta),
+        Fact::Cost(fact) => (5, &mut fact.meta),
+        Fact::Edge(fact) => (6, &mut fact.meta),
+        Fact::Witness(fact) => (7, &mut fact.meta),
+    }
+}

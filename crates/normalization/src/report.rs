@@ -1,0 +1,285 @@
+//! What ad platforms' reports have in common: a declared scope, and numbers that add up per account, entity and day.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use model::{Claim, ClaimKind, Cost, Currency, DateBasis, Fact, Pull, RawRecord, RecordKey};
+
+use crate::{
+    error::NormalizeError,
+    json::{Object, required},
+    source::{SourceConfig, Stamp},
+};
+
+/// What the source and the record's headers say of a report beside its rows.
+pub(crate) struct Scope<'a> {
+    raw: &'a RawRecord,
+    config: &'a SourceConfig,
+    platform: &'static str,
+    from_on: Option<Date>,
+    to_on: Option<Date>,
+}
+
+/// The account, entity and day that a row speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) account: String,
+    pub(crate) level: &'static str,
+    pub(crate) entity_id: String,
+    pub(crate) on: Date,
+    pub(crate) zone: String,
+    pub(crate) currency: Currency,
+}
+
+/// What a claim is, beside its place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ClaimOf {
+    pub(crate) date_basis: DateBasis,
+    pub(crate) kind: ClaimKind,
+    pub(crate) action: String,
+    pub(crate) window_hours: Option<i64>,
+}
+
+/// A count and a value, both in micros.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Claimed {
+    pub(crate) count_micros: i64,
+    pub(crate) value_micros: i64,
+}
+
+/// What a row was charged and delivered.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Delivered {
+    pub(crate) impressions: i64,
+    pub(crate) clicks: i64,
+    pub(crate) cost_micros: i64,
+}
+
+/// The numbers of a report, added up: a platform splits one day over rows (device, hour, network).
+#[derive(Default)]
+pub(crate) struct Books {
+    names: BTreeMap<Place, String>,
+    claims: BTreeMap<(Place, ClaimOf), Claimed>,
+    costs: BTreeMap<Place, Delivered>,
+    days: BTreeMap<PullOf, (Date, Date)>,
+}
+
+/// What a pull is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct PullOf {
+    account: String,
+    report: &'static str,
+    level: &'static str,
+    zone: String,
+}
+
+impl<'a> Scope<'a> {
+    /// Reads the headers `tributary-pull-from` and `tributary-pull-to`.
+    pub(crate) fn read(
+        raw: &'a RawRecord,
+        config: &'a SourceConfig,
+        platform: &'static str,
+    ) -> Result<Self, NormalizeError> {
+        Ok(Self {
+            raw,
+            config,
+            platform,
+            from_on: day(raw, "tributary-pull-from")?,
+            to_on: day(raw, "tributary-pull-to")?,
+        })
+    }
+
+    /// The account: what the row says, else the header `tributary-account`.
+    pub(crate) fn account(&self, stated: Option<String>, field: &str) -> Result<String, NormalizeError> {
+        required(stated.or_else(|| self.raw.header("tributary-account").map(str::to_owned)), field)
+    }
+
+    /// The currency: what the row says, else the source's.
+    pub(crate) fn currency(&self, stated: Option<Currency>, field: &str) -> Result<Currency, NormalizeError> {
+        required(stated.or(self.config.default_currency), field)
+    }
+
+    /// The account's zone: what the row says, else the header `tributary-account-zone`, else the source's.
+    pub(crate) fn zone(&self, stated: Option<String>, field: &str, account: &str) -> Result<String, NormalizeError> {
+        let header = ("tributary-account-zone", self.raw.header("tributary-account-zone").map(str::to_owned));
+        let configured = ("zone", self.config.zone.clone());
+        let found = [(field, stated), header, configured].into_iter().find_map(|(at, zone)| Some((at, zone?)));
+        let (field, zone) = found.ok_or_else(|| NormalizeError::MissingZone { account: account.to_owned() })?;
+        model::time::zone(&zone).map_err(|error| NormalizeError::unknown_zone(field, &error))?;
+        Ok(zone)
+    }
+
+    /// A row's day, which must lie in the declared scope: what a pull does not cover it must not state.
+    pub(crate) fn day(&self, row: &Object<'_>, field: &str) -> Result<Date, NormalizeError> {
+        let on = required(row.day(field)?, field)?;
+        let inside = self.from_on.is_none_or(|from| from <= on) && self.to_on.is_none_or(|to| on <= to);
+        let expected = || format!("a day of the declared scope, {} to {}", or_any(self.from_on), or_any(self.to_on));
+        if inside { Ok(on) } else { Err(NormalizeError::malformed(field, &on.to_string(), &expected())) }
+    }
+
+    fn said(&self, header: &'static str) -> Result<&'a str, NormalizeError> {
+        let value = self.raw.header(header).map(str::trim).filter(|value| !value.is_empty());
+        value.ok_or(NormalizeError::MissingHeader { header })
+    }
+
+    fn one_of(&self, header: &'static str, known: &[&'static str]) -> Result<&'static str, NormalizeError> {
+        let said = self.said(header)?;
+        let found = known.iter().find(|name| **name == said).copied();
+        found.ok_or_else(|| NormalizeError::malformed(header, said, &format!("one of {}", known.join(", "))))
+    }
+
+    fn bounds(&self, seen: (Date, Date)) -> (Date, Date) {
+        (self.from_on.unwrap_or(seen.0), self.to_on.unwrap_or(seen.1))
+    }
+}
+
+impl Books {
+    /// Notes that a row of `report` stands at `place`, whose entity is called `name`.
+    pub(crate) fn row(&mut self, place: &Place, report: &'static str, name: Option<String>) {
+        let known = self.names.entry(place.clone()).or_default();
+        *known = std::mem::take(known).max(name.unwrap_or_default());
+        let days = self.days.entry(PullOf::of(place, report)).or_insert((place.on, place.on));
+        *days = (days.0.min(place.on), days.1.max(place.on));
+    }
+
+    /// Adds to a claim; zero claims are left out, since a pull without one says zero.
+    pub(crate) fn claim(&mut self, place: &Place, of: ClaimOf, claimed: Claimed) -> Result<(), NormalizeError> {
+        let entry = self.claims.entry((place.clone(), of)).or_default();
+        entry.count_micros = added(entry.count_micros, claimed.count_micros)?;
+        entry.value_micros = added(entry.value_micros, claimed.value_micros)?;
+        Ok(())
+    }
+
+    /// Adds to a cost.
+    pub(crate) fn cost(&mut self, place: &Place, delivered: Delivered) -> Result<(), NormalizeError> {
+        let entry = self.costs.entry(place.clone()).or_default();
+        entry.impressions = added(entry.impressions, delivered.impressions)?;
+        entry.clicks = added(entry.clicks, delivered.clicks)?;
+        entry.cost_micros = added(entry.cost_micros, delivered.cost_micros)?;
+        Ok(())
+    }
+
+    /// A report without rows says that its whole scope is zero. What the scope is must stand beside it, since a wrong
+    /// guess would wipe out another report's numbers.
+    pub(crate) fn empty(&mut self, scope: &Scope<'_>) -> Result<(), NormalizeError> {
+        let account = scope.said("tributary-account")?.to_owned();
+        let report = scope.one_of("tributary-report", &["delivery", "conversions"])?;
+        let level = scope.one_of("tributary-level", &["account", "campaign", "ad_group", "ad"])?;
+        let zone = scope.zone(None, "zone", &account)?;
+        let from_on = scope.from_on.ok_or(NormalizeError::MissingHeader { header: "tributary-pull-from" })?;
+        let to_on = scope.to_on.ok_or(NormalizeError::MissingHeader { header: "tributary-pull-to" })?;
+        self.days.insert(PullOf { account, report, level, zone }, (from_on, to_on));
+        Ok(())
+    }
+
+    /// The key of the report: its accounts, and its content.
+    pub(crate) fn key(&self, raw: &RawRecord) -> RecordKey {
+        let mut accounts: Vec<&str> = self.days.keys().map(|pull| pull.account.as_str()).collect();
+        accounts.dedup();
+        RecordKey { source: raw.source.clone(), node: accounts.join(","), id: raw.content_hash() }
+    }
+
+    /// Pulls, then costs, then claims, each in the order of place and claim.
+    pub(crate) fn facts(self, scope: &Scope<'_>, stamp: &Stamp, complete: bool) -> Vec<Fact> {
+        let platform = scope.platform;
+        let names = self.names;
+        let name = |place: &Place| names.get(place).cloned().unwrap_or_default();
+        let pulls = self.days.into_iter().map(|(of, seen)| {
+            let (from_on, to_on) = scope.bounds(seen);
+            Fact::Pull(Pull {
+                meta: stamp.report_meta(),
+                platform: platform.to_owned(),
+                account: of.account,
+                report: of.report.to_owned(),
+                level: of.level.to_owned(),
+                from_on,
+                to_on,
+                zone: of.zone,
+                complete,
+            })
+        });
+        let some_cost = |d: &Delivered| d.impressions != 0 || d.clicks != 0 || d.cost_micros != 0;
+        let costs = self.costs.into_iter().filter(|(_, delivered)| some_cost(delivered)).map(|(place, delivered)| {
+            Fact::Cost(Cost {
+                meta: stamp.report_meta(),
+                platform: platform.to_owned(),
+                entity_name: name(&place),
+                account: place.account,
+                level: place.level.to_owned(),
+                entity_id: place.entity_id,
+                on: place.on,
+                zone: place.zone,
+                impressions: delivered.impressions,
+                clicks: delivered.clicks,
+                cost_micros: delivered.cost_micros,
+                currency: place.currency,
+            })
+        });
+        let some_claim = |c: &Claimed| c.count_micros != 0 || c.value_micros != 0;
+        let claims =
+            self.claims.into_iter().filter(|(_, claimed)| some_claim(claimed)).map(|((place, of), claimed)| {
+                Fact::Claim(Claim {
+                    meta: stamp.report_meta(),
+                    platform: platform.to_owned(),
+                    entity_name: name(&place),
+                    account: place.account,
+                    level: place.level.to_owned(),
+                    entity_id: place.entity_id,
+                    on: place.on,
+                    zone: place.zone,
+                    date_basis: of.date_basis,
+                    kind: of.kind,
+                    action: of.action,
+                    window_hours: of.window_hours,
+                    count_micros: claimed.count_micros,
+                    value_micros: claimed.value_micros,
+                    currency: place.currency,
+                })
+            });
+        pulls.chain(costs).chain(claims).collect()
+    }
+}
+
+impl PullOf {
+    fn of(place: &Place, report: &'static str) -> Self {
+        Self { account: place.account.clone(), report, level: place.level, zone: place.zone.clone() }
+    }
+}
+
+/// Refuses columns that are not known: their numbers could change the meaning of the others.
+pub(crate) fn known_columns(row: &Object<'_>, known: impl Fn(&str) -> bool, list: &str) -> Result<(), NormalizeError> {
+    match row.entries().iter().find(|(key, _)| !known(key)) {
+        Some((key, _)) => Err(NormalizeError::UnknownColumn {
+            column: crate::personal::masked(key).chars().take(64).collect(),
+            known: list.to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// A platform's answer that is an error, not a report.
+pub(crate) fn platform_error(answer: &Object<'_>) -> Result<(), NormalizeError> {
+    if answer.get("error").is_none() {
+        return Ok(());
+    }
+    let error = answer.object("error").unwrap_or_default();
+    let part = |key| error.id(key).ok().flatten();
+    let parts = [part("code"), part("status"), part("type")];
+    let code = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let code = crate::personal::masked(if code.is_empty() { "of unknown code" } else { &code }).into_owned();
+    Err(NormalizeError::PlatformError { code: code.chars().take(64).collect() })
+}
+
+fn day(raw: &RawRecord, header: &str) -> Result<Option<Date>, NormalizeError> {
+    let Some(text) = raw.header(header) else { return Ok(None) };
+    text.trim().parse().map(Some).map_err(|_| NormalizeError::malformed(header, text, "a day such as 2026-01-05"))
+}
+
+fn or_any(day: Option<Date>) -> String {
+    day.map_or_else(|| "any day".to_owned(), |day| day.to_string())
+}
+
+fn added(a: i64, b: i64) -> Result<i64, NormalizeError> {
+    a.checked_add(b)
+        .ok_or_else(|| NormalizeError::malformed("metrics", "a sum beyond all numbers", "numbers below 10^12 together"))
+}

@@ -1,0 +1,216 @@
+//! What each record of a batch becomes: pure, so that the order of arrival can be tried in every way.
+
+use std::collections::{BTreeMap, HashSet};
+
+use model::{Claim, Cost, Edge, Event, Fact, OrderVersion, Pull, RawRecord, Refund, Witness};
+use normalization::{Normalized, Verdict};
+use tables::{DefinitionRow, Outcome, OutcomeRow, RejectRow, TableError};
+
+use crate::{
+    copies::{Copies, Rank, digest},
+    definitions,
+};
+
+/// A record beside what its adapter made of it.
+#[derive(Debug)]
+pub struct Read {
+    /// Where the record stands.
+    pub channel: String,
+    /// Count within the channel.
+    pub offset: i64,
+    /// The configured source.
+    pub source: String,
+    /// Digest of its key, in hex.
+    pub key: String,
+    /// Hash of its payload, in hex.
+    pub content_hash: String,
+    /// How it ranks among its copies.
+    pub rank: Rank,
+    /// What it says.
+    pub says: Says,
+}
+
+/// What a record says.
+#[derive(Debug)]
+pub enum Says {
+    /// Facts, an ignored message, or something unreadable.
+    Payload(Verdict),
+    /// A definition came into force.
+    Definition(Box<DefinitionRow>),
+}
+
+/// The rows that one batch adds, by table.
+#[derive(Debug, Default)]
+pub struct BatchPlan {
+    /// One row a record of the batch.
+    pub outcomes: Vec<OutcomeRow>,
+    /// Unreadable records.
+    pub rejects: Vec<RejectRow>,
+    /// Events.
+    pub events: Vec<Event>,
+    /// Order versions.
+    pub order_versions: Vec<OrderVersion>,
+    /// Refunds.
+    pub refunds: Vec<Refund>,
+    /// Pulls.
+    pub pulls: Vec<Pull>,
+    /// Claims.
+    pub claims: Vec<Claim>,
+    /// Costs.
+    pub costs: Vec<Cost>,
+    /// Edges.
+    pub edges: Vec<Edge>,
+    /// Witnesses.
+    pub witnesses: Vec<Witness>,
+    /// Definitions.
+    pub definitions: Vec<DefinitionRow>,
+    /// Keys of which an earlier batch holds a copy that is no longer the best.
+    pub superseded: Supersession,
+}
+
+/// Keys that a better copy takes over, with its content hash.
+#[derive(Debug, Default)]
+pub struct Supersession {
+    /// Digests in hex.
+    pub keys: HashSet<String>,
+    /// Content in force from now on, by key.
+    pub content: BTreeMap<String, String>,
+}
+
+/// Reads one record.
+///
+/// # Errors
+/// [`TableError`] where a digest is unreadable, which would be a defect.
+pub fn read(record: &RawRecord, normalizer: &normalization::Normalizer) -> Result<Read, TableError> {
+    let content_hash = record.content_hash();
+    let (key, says) = if record.source == definitions::SOURCE {
+        let (key, row) = definitions::read(record);
+        (key, row.map_or_else(|reject| Says::Payload(Verdict::Rejected(reject)), |row| Says::Definition(Box::new(row))))
+    } else {
+        let Normalized { key, verdict } = normalizer.normalize(record);
+        (key, Says::Payload(verdict))
+    };
+    Ok(Read {
+        channel: record.channel.clone(),
+        offset: record.offset,
+        source: record.source.clone(),
+        key: key.digest(),
+        rank: Rank { received_at: record.received_at, content: digest("content_hash", 0, &content_hash)? },
+        content_hash,
+        says,
+    })
+}
+
+/// Decides which records of a batch are in force, which are copies, and what rows they bring.
+///
+/// # Errors
+/// [`TableError`] where a digest is unreadable, which would be a defect.
+pub fn plan(batch: Vec<Read>, copies: &mut Copies) -> Result<BatchPlan, TableError> {
+    let mut best: BTreeMap<u128, (Rank, usize)> = BTreeMap::new();
+    let mut keys = Vec::with_capacity(batch.len());
+    for (index, record) in batch.iter().enumerate() {
+        let key = digest("key", index, &record.key)?;
+        keys.push(key);
+        let entry = best.entry(key).or_insert((record.rank, index));
+        if record.rank < entry.0 {
+            *entry = (record.rank, index);
+        }
+    }
+    let mut plan = BatchPlan::default();
+    for (index, (record, key)) in batch.into_iter().zip(keys).enumerate() {
+        let (rank, winner) = best[&key];
+        let stored = copies.get(key);
+        let in_force = stored.filter(|stored| *stored <= rank).unwrap_or(rank);
+        if winner == index && in_force == rank && stored != Some(rank) {
+            if stored.is_some() {
+                plan.superseded.keys.insert(record.key.clone());
+                plan.superseded.content.insert(record.key.clone(), record.content_hash.clone());
+            }
+            plan.keep(record);
+        } else {
+            let conflicting = in_force.content != record.rank.content;
+            plan.outcomes.push(OutcomeRow { conflicting, ..outcome(&record, Outcome::Duplicate, None) });
+        }
+    }
+    for (key, (rank, _)) in best {
+        if copies.get(key).is_none_or(|stored| rank < stored) {
+            copies.put(key, rank);
+        }
+    }
+    Ok(plan)
+}
+
+/// What the outcome rows of superseded keys become: the former copy is a duplicate, and every duplicate is compared
+/// with the copy now in force.
+#[must_use]
+pub fn reassess(ended: Vec<OutcomeRow>, superseded: &Supersession) -> Vec<OutcomeRow> {
+    ended
+        .into_iter()
+        .map(|row| OutcomeRow {
+            outcome: Outcome::Duplicate,
+            reason: None,
+            conflicting: superseded.content.get(&row.key) != Some(&row.content_hash),
+            ..row
+        })
+        .collect()
+}
+
+impl BatchPlan {
+    fn keep(&mut self, record: Read) {
+        let kept = outcome(&record, Outcome::Kept, None);
+        match record.says {
+            Says::Definition(row) => {
+                self.outcomes.push(kept);
+                self.definitions.push(*row);
+            }
+            Says::Payload(Verdict::Facts(facts)) => {
+                self.outcomes.push(kept);
+                facts.into_iter().for_each(|fact| self.add(fact));
+            }
+            Says::Payload(Verdict::Ignored { reason }) => {
+                self.outcomes.push(OutcomeRow { outcome: Outcome::Ignored, reason: Some(reason.to_owned()), ..kept });
+            }
+            Says::Payload(Verdict::Rejected(reject)) => {
+                self.rejects.push(RejectRow {
+                    channel: record.channel,
+                    offset: record.offset,
+                    source: record.source,
+                    key: record.key,
+                    received_at: record.rank.received_at,
+                    reason: reject.reason.to_owned(),
+                    message: reject.message,
+                    fix: reject.fix,
+                });
+                let reason = Some(reject.reason.to_owned());
+                self.outcomes.push(OutcomeRow { outcome: Outcome::Quarantined, reason, ..kept });
+            }
+        }
+    }
+
+    fn add(&mut self, fact: Fact) {
+        match fact {
+            Fact::Event(fact) => self.events.push(fact),
+            Fact::OrderVersion(fact) => self.order_versions.push(fact),
+            Fact::Refund(fact) => self.refunds.push(fact),
+            Fact::Pull(fact) => self.pulls.push(fact),
+            Fact::Claim(fact) => self.claims.push(fact),
+            Fact::Cost(fact) => self.costs.push(fact),
+            Fact::Edge(fact) => self.edges.push(fact),
+            Fact::Witness(fact) => self.witnesses.push(fact),
+        }
+    }
+}
+
+fn outcome(record: &Read, outcome: Outcome, reason: Option<String>) -> OutcomeRow {
+    OutcomeRow {
+        channel: record.channel.clone(),
+        offset: record.offset,
+        source: record.source.clone(),
+        key: record.key.clone(),
+        content_hash: record.content_hash.clone(),
+        received_at: record.rank.received_at,
+        outcome,
+        reason,
+        conflicting: false,
+    }
+}

@@ -1,0 +1,340 @@
+//! The normaliser: takes waiting records in batches, commits them table by table under one new instant, then publishes.
+//!
+//! `outcomes` is committed first. After a crash its unpublished rows say which records the broken batch held; the batch
+//! is then finished under the same instant, and tables that already hold it are left alone.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    sync::Arc,
+    thread,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use arrow::array::RecordBatch;
+use lake::{Commit, Lake, LakeError, WriterLock};
+use model::{RawRecord, UtcMillis};
+use normalization::Normalizer;
+use tables::{InstantRow, Outcome, OutcomeRow, Stored, Table, TableError, encode, encode_facts};
+use tracing::{debug, info};
+
+use crate::{
+    copies::Copies,
+    plan::{self, BatchPlan, Read, Supersession},
+};
+
+/// Application id of the normaliser's commits; their version is the batch's instant.
+const APPLICATION: &str = "normalizer";
+/// Records after which a batch is closed.
+const BATCH_RECORDS_MAX: usize = 40_000;
+
+/// Where a batch's instant comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StageClock {
+    /// The machine's clock.
+    System,
+    /// The newest `received_at` of the batch: for demos and tests. The lake is marked `simulated`.
+    Simulated,
+}
+
+/// Why facts could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The lake refused.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// Rows could not be arranged.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// Work on another thread did not end.
+    #[error("the normaliser stopped: {0}")]
+    Join(#[from] tokio::task::JoinError),
+}
+
+/// What a batch did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchReport {
+    /// The instant it published.
+    pub known_at: UtcMillis,
+    /// Records taken in.
+    pub records: usize,
+    /// How many of each outcome.
+    pub outcomes: BTreeMap<Outcome, usize>,
+}
+
+/// The normaliser of one lake.
+pub struct Stage {
+    pub(crate) lake: Arc<Lake>,
+    pub(crate) lock: WriterLock,
+    normalizer: Arc<Normalizer>,
+    clock: StageClock,
+    copies: Copies,
+    last: Option<InstantRow>,
+}
+
+impl Stage {
+    /// Takes the writer's lock, finishes a batch that a crash left unpublished, and is ready.
+    ///
+    /// # Errors
+    /// [`LakeError::Busy`] where another process writes, other errors where the lake is unreadable.
+    pub async fn open(lake: Arc<Lake>, normalizer: Arc<Normalizer>, clock: StageClock) -> Result<Self, PipelineError> {
+        let lock = lake.lock_writer()?;
+        let mut stage = Self { lake, lock, normalizer, clock, copies: Copies::default(), last: None };
+        stage.last = stage.lake.last_instant().await?;
+        if stage.lake.rebuilding() {
+            info!("facts were being rebuilt when the last run ended; starting the replay again");
+            stage.replay(|_| ()).await?;
+        }
+        stage.load_copies().await?;
+        stage.finish_broken_batch().await?;
+        Ok(stage)
+    }
+
+    /// The last published instant.
+    #[must_use]
+    pub fn last(&self) -> Option<&InstantRow> {
+        self.last.as_ref()
+    }
+
+    /// Turns what waits in the inbox into facts, at most one batch. `None` where nothing waits.
+    ///
+    /// # Errors
+    /// [`PipelineError`]; the batch is finished by the next call or start.
+    pub async fn step(&mut self) -> Result<Option<BatchReport>, PipelineError> {
+        let positions = self.positions();
+        let records = self.lake.inbox_between(&positions, None, BATCH_RECORDS_MAX).await?;
+        if records.is_empty() {
+            return Ok(None);
+        }
+        let known_at = self.next_instant(&records);
+        self.publish(records, known_at, false).await.map(Some)
+    }
+
+    /// Turns everything that waits into facts. Returns the records taken in.
+    ///
+    /// # Errors
+    /// [`PipelineError`], as [`Stage::step`].
+    pub async fn drain(&mut self) -> Result<usize, PipelineError> {
+        let mut records = 0;
+        while let Some(report) = self.step().await? {
+            records += report.records;
+        }
+        Ok(records)
+    }
+
+    /// Merges small files of every table, one tier a table. True where something was merged.
+    ///
+    /// # Errors
+    /// [`PipelineError::Lake`]; nothing has changed in the table that failed.
+    pub async fn compact(&self) -> Result<bool, PipelineError> {
+        let positions = self.positions();
+        let mut merged = false;
+        for table in Table::ALL {
+            merged |= self.lake.compact(table, &positions, &self.lock).await?;
+        }
+        Ok(merged)
+    }
+
+    async fn load_copies(&mut self) -> Result<(), PipelineError> {
+        self.copies = Copies::default();
+        if let Some(last) = &self.last {
+            let outcomes = self.lake.snapshot(Table::Outcomes).await?;
+            let columns = ["key", "content_hash", "received_at", "outcome"];
+            for batch in self.lake.read(&outcomes, &columns, Some(last.known_at)).await? {
+                self.copies.load(&batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn forget_copies(&mut self) {
+        self.copies = Copies::default();
+    }
+
+    /// Commits one batch under `known_at` and publishes it. With `again`, tables that hold it already are left alone.
+    async fn publish(
+        &mut self,
+        records: Vec<RawRecord>,
+        known_at: UtcMillis,
+        again: bool,
+    ) -> Result<BatchReport, PipelineError> {
+        let mut positions = self.positions();
+        for record in &records {
+            let last = positions.entry(record.channel.clone()).or_insert(record.offset);
+            *last = record.offset.max(*last);
+        }
+        let taken = records.len();
+        let outcomes = self.commit_batch(records, known_at, again).await?;
+        let row = InstantRow {
+            known_at,
+            positions,
+            adapters: env!("CARGO_PKG_VERSION").to_owned(),
+            simulated: self.clock == StageClock::Simulated,
+        };
+        let commit = Commit {
+            runs: vec![vec![encode(std::slice::from_ref(&row))?]],
+            transactions: vec![(APPLICATION.to_owned(), known_at.0)],
+            ..Commit::default()
+        };
+        self.lake.commit(Table::Instants, commit).await?;
+        self.last = Some(row);
+        debug!(records = taken, %known_at, "batch published");
+        Ok(BatchReport { known_at, records: taken, outcomes })
+    }
+
+    /// Commits a batch's rows to every fact table. Nothing of it exists for a query until its instant is published.
+    pub(crate) async fn commit_batch(
+        &mut self,
+        records: Vec<RawRecord>,
+        known_at: UtcMillis,
+        again: bool,
+    ) -> Result<BTreeMap<Outcome, usize>, PipelineError> {
+        let plan = plan::plan(self.read(records).await?, &mut self.copies)?;
+        let mut outcomes = BTreeMap::new();
+        for row in &plan.outcomes {
+            *outcomes.entry(row.outcome).or_insert(0) += 1;
+        }
+        self.commit_all(plan, known_at, again).await?;
+        Ok(outcomes)
+    }
+
+    async fn commit_all(&self, plan: BatchPlan, known_at: UtcMillis, again: bool) -> Result<(), PipelineError> {
+        let batch = Committing { stage: self, known_at, again, superseded: &plan.superseded };
+        batch.outcomes(plan.outcomes).await?;
+        batch.rows(&plan.rejects).await?;
+        batch.rows(&plan.events).await?;
+        batch.rows(&plan.order_versions).await?;
+        batch.rows(&plan.refunds).await?;
+        batch.rows(&plan.pulls).await?;
+        batch.rows(&plan.claims).await?;
+        batch.rows(&plan.costs).await?;
+        batch.rows(&plan.edges).await?;
+        batch.rows(&plan.witnesses).await?;
+        batch.definitions(plan.definitions).await
+    }
+
+    async fn finish_broken_batch(&mut self) -> Result<(), PipelineError> {
+        let published = self.last.as_ref().map(|row| row.known_at);
+        let mut snapshot = self.lake.snapshot(Table::Outcomes).await?;
+        let is_new = |bounds: Option<(UtcMillis, UtcMillis)>| bounds.is_some_and(|(_, last)| Some(last) > published);
+        let files = snapshot.files.iter().filter(|entry| is_new(entry.instants("known_at"))).cloned().collect();
+        snapshot.files = Arc::new(files);
+        let mut known_at = None;
+        let mut end: BTreeMap<String, i64> = BTreeMap::new();
+        let before = self.positions();
+        for batch in self.lake.read(&snapshot, &[], None).await? {
+            let instants = tables::Cells::new(&batch).instant("known_at")?;
+            for (row, outcome) in OutcomeRow::read(&batch)?.into_iter().enumerate() {
+                if Some(instants.get(row)) > published {
+                    known_at = Some(instants.get(row));
+                    let taken = before.get(&outcome.channel).copied().unwrap_or(-1);
+                    if outcome.offset > taken {
+                        let last = end.entry(outcome.channel).or_insert(outcome.offset);
+                        *last = outcome.offset.max(*last);
+                    }
+                }
+            }
+        }
+        if let Some(known_at) = known_at {
+            let records = self.lake.inbox_between(&before, Some(&end), usize::MAX).await?;
+            info!(records = records.len(), %known_at, "finishing a batch that was not published");
+            self.publish(records, known_at, true).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, records: Vec<RawRecord>) -> Result<Vec<Read>, PipelineError> {
+        let normalizer = Arc::clone(&self.normalizer);
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let read = tokio::task::spawn_blocking(move || {
+            let chunk = records.len().div_ceil(cores).max(1);
+            thread::scope(|scope| {
+                let workers: Vec<_> = records
+                    .chunks(chunk)
+                    .map(|part| {
+                        let normalizer = &normalizer;
+                        scope.spawn(move || {
+                            part.iter().map(|r| plan::read(r, normalizer)).collect::<Result<Vec<_>, _>>()
+                        })
+                    })
+                    .collect();
+                let joined = workers
+                    .into_iter()
+                    .map(|worker| worker.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
+                joined.collect::<Result<Vec<_>, _>>()
+            })
+        })
+        .await??;
+        Ok(read.into_iter().flatten().collect())
+    }
+
+    fn positions(&self) -> BTreeMap<String, i64> {
+        self.last.as_ref().map(|row| row.positions.clone()).unwrap_or_default()
+    }
+
+    fn next_instant(&self, records: &[RawRecord]) -> UtcMillis {
+        let clock = match self.clock {
+            StageClock::System => system_now(),
+            StageClock::Simulated => records.iter().map(|r| r.received_at).max().unwrap_or_default(),
+        };
+        self.last.as_ref().map_or(clock, |last| clock.max(last.known_at.plus_ms(1)))
+    }
+}
+
+/// One batch on its way into the tables.
+struct Committing<'a> {
+    stage: &'a Stage,
+    known_at: UtcMillis,
+    again: bool,
+    superseded: &'a Supersession,
+}
+
+impl Committing<'_> {
+    async fn outcomes(&self, rows: Vec<OutcomeRow>) -> Result<(), PipelineError> {
+        if self.done(Table::Outcomes).await? {
+            return Ok(());
+        }
+        let ended = self.stage.lake.end_rows(Table::Outcomes, &self.superseded.keys, self.known_at).await?;
+        let mut former = Vec::new();
+        for batch in &ended.rows {
+            former.extend(OutcomeRow::read(batch)?);
+        }
+        let mut all = plan::reassess(former, self.superseded);
+        all.extend(rows);
+        self.commit(Table::Outcomes, ended.commit, encode_facts(&all, self.known_at)?).await
+    }
+
+    async fn rows<R: Stored>(&self, rows: &[R]) -> Result<(), PipelineError> {
+        if (rows.is_empty() && self.superseded.keys.is_empty()) || self.done(R::TABLE).await? {
+            return Ok(());
+        }
+        let ended = self.stage.lake.end_rows(R::TABLE, &self.superseded.keys, self.known_at).await?;
+        if rows.is_empty() && ended.rows.is_empty() {
+            return Ok(());
+        }
+        self.commit(R::TABLE, ended.commit, encode_facts(rows, self.known_at)?).await
+    }
+
+    /// Definitions have no key column and are never superseded: a later one comes into force beside them.
+    async fn definitions(&self, rows: Vec<tables::DefinitionRow>) -> Result<(), PipelineError> {
+        if rows.is_empty() || self.done(Table::Definitions).await? {
+            return Ok(());
+        }
+        self.commit(Table::Definitions, Commit::default(), encode_facts(&rows, self.known_at)?).await
+    }
+
+    async fn done(&self, table: Table) -> Result<bool, PipelineError> {
+        Ok(self.again && self.stage.lake.transaction(table, APPLICATION).await? >= Some(self.known_at.0))
+    }
+
+    async fn commit(&self, table: Table, mut commit: Commit, rows: RecordBatch) -> Result<(), PipelineError> {
+        commit.runs.push(vec![rows]);
+        commit.transactions.push((APPLICATION.to_owned(), self.known_at.0));
+        Ok(self.stage.lake.commit(table, commit).await?)
+    }
+}
+
+fn system_now() -> UtcMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,206 @@
+//! Table functions with named arguments: `metric('average_order_value', grain => 'day')` in FROM.
+//!
+//! DataFusion refuses named arguments there, and drops the names in a LATERAL branch. So the SQL tree is rewritten
+//! before planning: each call is answered first, and its place is taken by the answer.
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use datafusion::sql::{
+    parser::Statement as ParsedStatement,
+    sqlparser::ast::{
+        Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Statement, TableFactor, UnaryOperator,
+        Value, VisitMut, VisitorMut,
+    },
+};
+use strsim::damerau_levenshtein;
+
+use crate::EngineError;
+
+/// A table function: its name and its arguments in positional order.
+#[derive(Debug, Clone, Copy)]
+pub struct Signature {
+    /// Name in SQL.
+    pub name: &'static str,
+    /// Arguments; the first `required` must be given.
+    pub arguments: &'static [&'static str],
+    /// How many must be given.
+    pub required: usize,
+}
+
+/// One call of a table function, its arguments as texts by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The function.
+    pub function: &'static str,
+    /// Arguments that were given.
+    pub arguments: BTreeMap<&'static str, String>,
+}
+
+/// Every table function.
+pub const SIGNATURES: [Signature; 6] = [
+    Signature { name: "metric", arguments: &["name", "grain", "by", "from", "to", "zone", "currency"], required: 1 },
+    Signature { name: "funnel", arguments: &["name", "from", "to", "zone"], required: 1 },
+    Signature { name: "funnel_people", arguments: &["name", "step", "from", "to", "zone"], required: 2 },
+    Signature { name: "bridge", arguments: &["platform", "from", "to", "account", "policy", "zone"], required: 1 },
+    Signature {
+        name: "bridge_orders",
+        arguments: &["platform", "line", "from", "to", "account", "policy", "zone"],
+        required: 2,
+    },
+    Signature { name: "revenue_series", arguments: &["grain", "from", "to", "zone", "currency"], required: 0 },
+];
+
+/// Replaces every call of a table function by the table `call_<n>` and returns the calls in that order.
+///
+/// # Errors
+/// [`EngineError::Asked`] for an unknown, doubled, missing or non-literal argument, naming the nearest right spelling.
+pub fn take_calls(statement: &mut ParsedStatement) -> Result<Vec<Call>, EngineError> {
+    let ParsedStatement::Statement(statement) = statement else { return Ok(Vec::new()) };
+    let mut taker = Taker { calls: Vec::new() };
+    match VisitMut::visit(statement.as_mut() as &mut Statement, &mut taker) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(taker.calls),
+    }
+}
+
+/// Name of the table that takes the place of the n-th call.
+#[must_use]
+pub fn table_name(index: usize) -> String {
+    format!("call_{index}")
+}
+
+/// The nearest right spelling, where one is near.
+#[must_use]
+pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (damerau_levenshtein(found, name), name))
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(2))
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// `; did you mean "…"?` where a spelling is near, else the list of what there is.
+#[must_use]
+pub fn hint<'a>(found: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match nearest(found, known.clone()) {
+        Some(name) => format!("; did you mean \"{name}\"?"),
+        None => format!(", expected one of {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+struct Taker {
+    calls: Vec<Call>,
+}
+
+impl VisitorMut for Taker {
+    type Break = EngineError;
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<EngineError> {
+        let TableFactor::Table { name, args, .. } = factor else { return ControlFlow::Continue(()) };
+        let Some(arguments) = args.as_ref().map(|args| args.args.clone()) else { return ControlFlow::Continue(()) };
+        let called = name.to_string().to_lowercase();
+        let Some(signature) = SIGNATURES.iter().find(|signature| signature.name == called) else {
+            return ControlFlow::Continue(());
+        };
+        match read_call(signature, &arguments) {
+            Ok(call) => {
+                *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(table_name(self.calls.len())))]);
+                *args = None;
+                self.calls.push(call);
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+}
+
+fn read_call(signature: &Signature, given: &[FunctionArg]) -> Result<Call, EngineError> {
+    let asked = |message: String| EngineError::Asked { message };
+    let mut call = Call { function: signature.name, arguments: BTreeMap::new() };
+    for (position, argument) in given.iter().enumerate() {
+        let (name, value) = match argument {
+            FunctionArg::Named { name, arg, .. } => (Some(name.value.to_lowercase()), arg),
+            FunctionArg::ExprNamed { name, arg, .. } => (Some(name.to_string().to_lowercase()), arg),
+            FunctionArg::Unnamed(arg) => (None, arg),
+        };
+        let known = match &name {
+            Some(name) => signature.arguments.iter().find(|known| *known == name),
+            None => signature.arguments.get(position),
+        };
+        let Some(&known) = known else {
+            let message = match name {
+                Some(name) => format!(
+                    "{}() has no argument \"{name}\"{}",
+                    signature.name,
+                    hint(&name, signature.arguments.iter().copied())
+                ),
+                None => format!("{}() takes at most {} arguments", signature.name, signature.arguments.len()),
+            };
+            return Err(asked(message));
+        };
+        let text = literal(value)
+            .ok_or_else(|| asked(format!("{}(): argument \"{known}\" must be a literal", signature.name)))?;
+        if call.arguments.insert(known, text).is_some() {
+            return Err(asked(format!("{}(): argument \"{known}\" is given twice", signature.name)));
+        }
+    }
+    match signature.arguments.iter().take(signature.required).find(|name| !call.arguments.contains_key(*name)) {
+        Some(missing) => Err(asked(format!("{}() needs the argument \"{missing}\"", signature.name))),
+        None => Ok(call),
+    }
+}
+
+/// A literal as text: texts, numbers, booleans, `DATE '…'` and the like.
+fn literal(argument: &FunctionArgExpr) -> Option<String> {
+    let FunctionArgExpr::Expr(expression) = argument else { return None };
+    match expression {
+        Expr::Value(value) => value_text(&value.value),
+        Expr::TypedString(typed) => value_text(&typed.value.value),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
+            Expr::Value(value) => value_text(&value.value).map(|text| format!("-{text}")),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn value_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(text, _) => Some(text.clone()),
+        Value::Boolean(value) => Some(value.to_string()),
+        other => other.clone().into_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::sql::parser::DFParser;
+
+    fn calls(sql: &str) -> Result<(Vec<Call>, String), EngineError> {
+        let mut statement = DFParser::parse_sql(sql).unwrap().pop_front().unwrap();
+        let calls = take_calls(&mut statement)?;
+        Ok((calls, statement.to_string()))
+    }
+
+    #[test]
+    fn named_and_positional_arguments_are_taken() {
+        let (calls, rest) = calls(
+            "SELECT * FROM metric('aov', grain => 'day', from => DATE '2026-01-01') AS m JOIN sessions s ON true",
+        )
+        .unwrap();
+        assert_eq!(rest, "SELECT * FROM call_0 AS m JOIN sessions AS s ON true");
+        let expected = [("from", "2026-01-01"), ("grain", "day"), ("name", "aov")];
+        assert_eq!(calls[0].arguments, expected.map(|(k, v)| (k, v.to_owned())).into());
+    }
+
+    #[test]
+    fn mistakes_name_the_nearest_spelling() {
+        let message = |sql: &str| calls(sql).unwrap_err().to_string();
+        assert!(message("SELECT * FROM metric('aov', grian => 'day')").ends_with("did you mean \"grain\"?"));
+        assert!(message("SELECT * FROM funnel()").contains("needs the argument \"name\""));
+        assert!(message("SELECT * FROM metric('a', name => 'b')").contains("given twice"));
+        assert!(message("SELECT * FROM metric(lower('a'))").contains("must be a literal"));
+    }
+}

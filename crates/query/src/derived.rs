@@ -1,0 +1,111 @@
+//! Persons, sessions, orders, ledger, touches, credits, carts: pure functions of the facts known at an instant.
+//!
+//! Nothing here is truth: it may be dropped at any time and comes out the same again. In reading order: what is read
+//! ([`load`]), what the folds make of it ([`visits`], [`purchases`], [`attribution`]), what SQL sees ([`rows`]).
+
+pub mod load;
+
+pub mod attribution;
+pub mod purchases;
+pub mod visits;
+
+pub mod rows;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use definitions::Definitions;
+use lake::Lake;
+use model::{UtcMillis, traffic::ChannelRules};
+
+use crate::engine::{EngineError, EngineSettings};
+
+pub use attribution::{CreditRow, TouchRow};
+pub use load::Facts;
+pub use purchases::OrderRow;
+pub use visits::{CartRow, SessionRow};
+
+/// Everything derived, as of one instant.
+#[derive(Debug)]
+pub struct Derived {
+    /// The instant.
+    pub as_of: UtcMillis,
+    /// Facts as the folds read them.
+    pub facts: Facts,
+    /// Positions in `facts.events`, by (person, instant, key); events that belong to nobody are left out.
+    pub by_person: Vec<u32>,
+    /// Sessions, by (device, start).
+    pub sessions: Vec<SessionRow>,
+    /// Orders, by (shop, order id).
+    pub orders: Vec<OrderRow>,
+    /// Carts, by their first add.
+    pub carts: Vec<CartRow>,
+    /// Touches, by (person, instant, key).
+    pub touches: Vec<TouchRow>,
+    /// Credits of every house policy, by (policy, shop, order id, touch).
+    pub credits: Vec<CreditRow>,
+}
+
+impl Derived {
+    /// Derives everything from the facts known at `as_of`.
+    ///
+    /// # Errors
+    /// [`EngineError`] where facts are unreadable or contradict each other.
+    pub async fn build(
+        lake: &Lake,
+        as_of: UtcMillis,
+        settings: &EngineSettings,
+        channels: &ChannelRules,
+        definitions: &Definitions,
+    ) -> Result<Self, EngineError> {
+        let facts = Facts::read(lake, as_of, settings, channels).await?;
+        let policies: Vec<model::HousePolicy> =
+            definitions.house_policies.values().map(|defined| defined.value.clone()).collect();
+        let platforms: Vec<model::PlatformPolicy> =
+            definitions.platform_policies.values().map(|defined| defined.value.clone()).collect();
+        let settings = settings.clone();
+        tokio::task::spawn_blocking(move || Self::fold(facts, as_of, &settings, &policies, &platforms)).await?
+    }
+
+    fn fold(
+        mut facts: Facts,
+        as_of: UtcMillis,
+        settings: &EngineSettings,
+        policies: &[model::HousePolicy],
+        platforms: &[model::PlatformPolicy],
+    ) -> Result<Self, EngineError> {
+        let mut sessions = visits::sessions(&mut facts, settings);
+        let orders = purchases::orders(&mut facts, &mut sessions, settings)?;
+        let carts = visits::carts(&facts, &sessions, &orders, as_of, settings);
+        let by_person = visits::by_person(&facts);
+        let touches = attribution::touches(&facts, &sessions, &by_person, platforms);
+        let credits = attribution::credits(&touches, &orders, policies);
+        Ok(Self { as_of, facts, by_person, sessions, orders, carts, touches, credits })
+    }
+
+    /// The derived tables as SQL sees them, by name.
+    ///
+    /// # Errors
+    /// [`EngineError::Table`] where rows cannot be arranged.
+    pub fn tables(&self) -> Result<Vec<(&'static str, RecordBatch)>, EngineError> {
+        Ok(vec![
+            ("persons", rows::persons(self)?),
+            ("sessions", rows::sessions(self)?),
+            ("orders", rows::orders(self)?),
+            ("ledger", rows::ledger(self)?),
+            ("carts", rows::carts(self)?),
+            ("touches", rows::touches(self)?),
+            ("credits", rows::credits(self)?),
+            ("claims", rows::claims(self)?),
+        ])
+    }
+
+    /// A person's id as shown; none for [`load::NONE`].
+    #[must_use]
+    pub fn person_id(&self, code: u32) -> Option<String> {
+        self.facts.person_ids.get(code as usize).map(ToString::to_string)
+    }
+}
+
+/// Derived tables are shared by every question about one instant.
+pub type SharedDerived = Arc<Derived>;

@@ -1,0 +1,370 @@
+//! Facts as of an instant, in memory, as the folds read them: strings are codes, translated once.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow::array::{RecordBatch, StringArray};
+use identity::{IdentityInput, PersonId, Persons};
+use lake::Lake;
+use model::{Claim, Node, OrderVersion, Pull, Refund, Signals, UtcMillis, Witness, traffic::ChannelRules};
+use normalization::{Traffic, classify};
+use tables::{Cells, Table, cells::text_at};
+
+use crate::engine::{EngineError, EngineSettings};
+
+/// No code: the event names nothing of the kind.
+pub const NONE: u32 = u32::MAX;
+
+/// One event, as folds read it. Codes point into the lists of [`Facts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathEvent {
+    /// When it happened.
+    pub at: UtcMillis,
+    /// Its key; breaks ties of instants.
+    pub key: u128,
+    /// Device, or [`NONE`].
+    pub device: u32,
+    /// Person, or [`NONE`] where nothing names one.
+    pub person: u32,
+    /// Harmonised name.
+    pub name: u32,
+    /// Its signals, without click id and path.
+    pub traffic: u32,
+    /// Click id with its kind, or [`NONE`].
+    pub click: u32,
+    /// Path of the page, or [`NONE`].
+    pub path: u32,
+    /// Cart, or [`NONE`].
+    pub cart: u32,
+    /// Session, or [`NONE`].
+    pub session: u32,
+    /// True where sessions are made of it.
+    pub in_session: bool,
+}
+
+/// Texts and their codes, in the order in which they were met.
+#[derive(Debug, Default)]
+pub struct Codes {
+    texts: Vec<String>,
+    codes: HashMap<String, u32>,
+}
+
+/// Distinct signals with what the channel rules make of them.
+#[derive(Debug)]
+pub struct KnownTraffic {
+    /// Signals without click id and path.
+    pub signals: Signals,
+    /// Source, medium, campaign, channel, flags.
+    pub traffic: Traffic,
+}
+
+/// Everything that derived tables are made of.
+#[derive(Debug)]
+pub struct Facts {
+    /// Who is who.
+    pub persons: Persons,
+    /// Persons by code.
+    pub person_ids: Vec<PersonId>,
+    /// Codes of persons.
+    pub person_codes: HashMap<PersonId, u32>,
+    /// Events, by (device, instant, key); those without a device last.
+    pub events: Vec<PathEvent>,
+    /// Event names.
+    pub names: Codes,
+    /// Devices as `device:source:id`.
+    pub devices: Codes,
+    /// Pages.
+    pub paths: Codes,
+    /// Carts as `shop/cart`, or `source/cart` where the source sells for no shop.
+    pub carts: Codes,
+    /// Click ids as `kind=value`.
+    pub clicks: Codes,
+    /// Distinct signals.
+    pub traffic: Vec<KnownTraffic>,
+    /// Orders that a server's event names, as `shop/order`.
+    pub server_orders: HashSet<String>,
+    /// Order versions.
+    pub versions: Vec<OrderVersion>,
+    /// Refund documents.
+    pub refunds: Vec<Refund>,
+    /// Ids seen on devices.
+    pub witnesses: Vec<Witness>,
+    /// Pulls.
+    pub pulls: Vec<Pull>,
+    /// Claims of all pulls.
+    pub claims: Vec<Claim>,
+}
+
+impl Codes {
+    /// The code of a text; a new one where it was not met yet.
+    pub fn code(&mut self, text: &str) -> u32 {
+        if let Some(code) = self.codes.get(text) {
+            return *code;
+        }
+        let code = u32::try_from(self.texts.len()).unwrap_or(NONE);
+        self.texts.push(text.to_owned());
+        self.codes.insert(text.to_owned(), code);
+        code
+    }
+
+    /// The code of a text that was met.
+    #[must_use]
+    pub fn known(&self, text: &str) -> Option<u32> {
+        self.codes.get(text).copied()
+    }
+
+    /// The text of a code.
+    #[must_use]
+    pub fn text(&self, code: u32) -> Option<&str> {
+        self.texts.get(code as usize).map(String::as_str)
+    }
+
+    /// How many texts were met.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// True where none was met.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    fn optional(&mut self, texts: &StringArray, row: usize) -> u32 {
+        text_at(texts, row).map_or(NONE, |text| self.code(text))
+    }
+}
+
+impl Facts {
+    /// Reads the facts known at `as_of`.
+    ///
+    /// # Errors
+    /// [`EngineError`] where a table is unreadable.
+    pub async fn read(
+        lake: &Lake,
+        as_of: UtcMillis,
+        settings: &EngineSettings,
+        channels: &ChannelRules,
+    ) -> Result<Self, EngineError> {
+        let edges = rows(lake, Table::Edges, as_of, tables::identity::read_edges).await?;
+        let witnesses = rows(lake, Table::Witnesses, as_of, tables::identity::read_witnesses).await?;
+        let versions = rows(lake, Table::OrderVersions, as_of, tables::orders::read_versions).await?;
+        let mut order_devices: Vec<(Node, Node)> =
+            versions.iter().filter_map(|v| Some((Node::order(&v.shop, &v.order_id), v.device.clone()?))).collect();
+        order_devices.sort();
+        order_devices.dedup();
+        let persons = Persons::build(&IdentityInput {
+            edges: &edges,
+            witnesses: &witnesses,
+            order_devices: &order_devices,
+            shop_by_web_source: &settings.shop_by_web_source,
+            limits: identity::HubLimits::default(),
+            rejected_ids: &identity::default_rejected_ids(),
+        });
+        let mut facts = Self {
+            persons,
+            person_ids: Vec::new(),
+            person_codes: HashMap::new(),
+            events: Vec::new(),
+            names: Codes::default(),
+            devices: Codes::default(),
+            paths: Codes::default(),
+            carts: Codes::default(),
+            clicks: Codes::default(),
+            traffic: Vec::new(),
+            server_orders: HashSet::new(),
+            versions,
+            refunds: rows(lake, Table::Refunds, as_of, tables::orders::read_refunds).await?,
+            witnesses,
+            pulls: rows(lake, Table::Pulls, as_of, tables::claims::read_pulls).await?,
+            claims: rows(lake, Table::Claims, as_of, tables::claims::read_claims).await?,
+        };
+        facts.read_events(lake, as_of, settings, channels).await?;
+        Ok(facts)
+    }
+
+    /// The code of a person, new where it was not met yet.
+    pub fn person_code(&mut self, person: PersonId) -> u32 {
+        let next = u32::try_from(self.person_ids.len()).unwrap_or(NONE);
+        let code = *self.person_codes.entry(person).or_insert(next);
+        if code == next {
+            self.person_ids.push(person);
+        }
+        code
+    }
+
+    async fn read_events(
+        &mut self,
+        lake: &Lake,
+        as_of: UtcMillis,
+        settings: &EngineSettings,
+        channels: &ChannelRules,
+    ) -> Result<(), EngineError> {
+        let snapshot = lake.snapshot(Table::Events).await?;
+        let mut reading = Reading { settings, channels, signals: HashMap::new(), owners: HashMap::new() };
+        for entry in snapshot.files.iter().filter(|entry| entry.known_at(as_of)) {
+            for batch in lake.read_file(Table::Events, entry.clone(), &EVENT_COLUMNS, Some(as_of)).await? {
+                self.take(&batch, &mut reading)?;
+            }
+        }
+        self.events.sort_unstable_by_key(|event| (event.device, event.at, event.key));
+        Ok(())
+    }
+
+    fn take(&mut self, batch: &RecordBatch, reading: &mut Reading<'_>) -> Result<(), EngineError> {
+        let cells = Cells::new(batch);
+        let (at, key, source) = (cells.instant("occurred_at")?, cells.text("key")?, cells.text("source")?);
+        let (name, in_session) = (cells.text("event")?, cells.flag("in_session")?);
+        let (device, user) = (cells.text("device")?, cells.text("user")?);
+        let (cart, path) = (cells.text("cart_id")?, cells.text("page_path")?);
+        let (order, origin) = (cells.text("order_id")?, cells.text("origin")?);
+        let (click_kind, click) = (cells.text("click_id_kind")?, cells.text("click_id")?);
+        let mut columns = Vec::with_capacity(SIGNAL_COLUMNS.len());
+        for column in SIGNAL_COLUMNS {
+            columns.push(cells.text(column)?);
+        }
+        for row in 0..cells.rows() {
+            let click = match (text_at(click_kind, row), text_at(click, row)) {
+                (Some(kind), Some(value)) => self.clicks.code(&format!("{kind}={value}")),
+                _ => NONE,
+            };
+            let cart = match text_at(cart, row) {
+                Some(cart) => {
+                    let shop = reading.settings.shop_by_web_source.get(source.value(row));
+                    self.carts.code(&format!("{}/{cart}", shop.map_or(source.value(row), String::as_str)))
+                }
+                None => NONE,
+            };
+            if let Some(order) = text_at(order, row).filter(|_| origin.value(row) == "server") {
+                let shop = reading.settings.shop_by_web_source.get(source.value(row));
+                self.server_orders.insert(format!("{}/{order}", shop.map_or("", String::as_str)));
+            }
+            let person = self.owner(text_at(device, row), text_at(user, row), reading);
+            let event = PathEvent {
+                at: at.get(row),
+                key: pipeline_key(key.value(row)),
+                device: self.devices.optional(device, row),
+                person,
+                name: self.names.code(name.value(row)),
+                traffic: self.traffic_code(&columns, row, reading),
+                click,
+                path: self.paths.optional(path, row),
+                cart,
+                session: NONE,
+                in_session: in_session.value(row),
+            };
+            self.events.push(event);
+        }
+        Ok(())
+    }
+
+    fn owner(&mut self, device: Option<&str>, user: Option<&str>, reading: &mut Reading<'_>) -> u32 {
+        let pair = (device.map(str::to_owned), user.map(str::to_owned));
+        if let Some(code) = reading.owners.get(&pair) {
+            return *code;
+        }
+        let node = |text: Option<&str>| text.and_then(Node::from_text);
+        let person = self.persons.belongs(node(device).as_ref(), node(user).as_ref());
+        let code = person.map_or(NONE, |person| self.person_code(person));
+        reading.owners.insert(pair, code);
+        code
+    }
+
+    fn traffic_code(&mut self, columns: &[&StringArray], row: usize, reading: &mut Reading<'_>) -> u32 {
+        let texts: [Option<&str>; 10] = std::array::from_fn(|index| text_at(columns[index], row));
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hash::hash(&texts, &mut hasher);
+        let hash = std::hash::Hasher::finish(&hasher);
+        let candidates = reading.signals.entry(hash).or_default();
+        let signals = signals_of(&texts);
+        if let Some(code) = candidates.iter().find(|code| self.traffic[**code as usize].signals == signals) {
+            return *code;
+        }
+        let code = u32::try_from(self.traffic.len()).unwrap_or(NONE);
+        candidates.push(code);
+        self.traffic.push(KnownTraffic { traffic: classify(reading.channels, &signals), signals });
+        code
+    }
+}
+
+struct Reading<'a> {
+    settings: &'a EngineSettings,
+    channels: &'a ChannelRules,
+    signals: HashMap<u64, Vec<u32>>,
+    owners: HashMap<(Option<String>, Option<String>), u32>,
+}
+
+const SIGNAL_COLUMNS: [&str; 10] = [
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_id",
+    "utm_term",
+    "utm_content",
+    "click_id_kind",
+    "referrer_host",
+    "page_host",
+    "user_agent",
+];
+
+const EVENT_COLUMNS: [&str; 22] = [
+    "occurred_at",
+    "key",
+    "source",
+    "event",
+    "in_session",
+    "origin",
+    "order_id",
+    "device",
+    "user",
+    "cart_id",
+    "page_path",
+    "click_id",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_id",
+    "utm_term",
+    "utm_content",
+    "click_id_kind",
+    "referrer_host",
+    "page_host",
+    "user_agent",
+];
+
+fn signals_of(texts: &[Option<&str>; 10]) -> Signals {
+    let owned = |index: usize| texts[index].map(str::to_owned);
+    Signals {
+        utm_source: owned(0),
+        utm_medium: owned(1),
+        utm_campaign: owned(2),
+        utm_id: owned(3),
+        utm_term: owned(4),
+        utm_content: owned(5),
+        click_id_kind: owned(6),
+        click_id: texts[6].map(|_| String::new()),
+        referrer_host: owned(7),
+        page_host: owned(8),
+        page_path: None,
+        user_agent: owned(9),
+    }
+}
+
+/// A key's digest as a number; keys are written by us, so an unreadable one sorts first and harms nothing.
+fn pipeline_key(hex: &str) -> u128 {
+    u128::from_str_radix(hex, 16).unwrap_or(0)
+}
+
+async fn rows<T>(
+    lake: &Lake,
+    table: Table,
+    as_of: UtcMillis,
+    read: fn(&RecordBatch) -> Result<Vec<T>, tables::TableError>,
+) -> Result<Vec<T>, EngineError> {
+    let snapshot = lake.snapshot(table).await?;
+    let mut all = Vec::new();
+    for batch in lake.read(&snapshot, &[], Some(as_of)).await? {
+        all.extend(read(&batch)?);
+    }
+    Ok(all)
+}

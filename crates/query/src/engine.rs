@@ -1,0 +1,343 @@
+//! The engine: a question in SQL, as of an instant, becomes an answer with its stamp.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use datafusion::{
+    catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider},
+    common::TableReference,
+    datasource::MemTable,
+    error::DataFusionError,
+    execution::{
+        context::SQLOptions, memory_pool::FairSpillPool, runtime_env::RuntimeEnvBuilder, session_state::SessionState,
+    },
+    physical_plan::execute_stream,
+    prelude::{SessionConfig, SessionContext},
+    sql::parser::DFParser,
+};
+use definitions::{DefinitionError, Definitions};
+use futures::TryStreamExt;
+use lake::{Lake, LakeError};
+use model::{UtcMillis, traffic::ChannelRules};
+use tables::{Table, TableError};
+use tokio::sync::Mutex;
+use tracing::{Instrument, info_span};
+
+use crate::{
+    answer::{Answer, DefinitionStamp, Stamp},
+    bridge,
+    calls::{self, Call},
+    derived::Derived,
+    facts_table, funnel, metric, period,
+};
+
+/// Instants whose derived tables are kept in memory.
+const INSTANTS_KEPT: usize = 3;
+
+/// What the engine is told about the house.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Reporting zone, IANA name.
+    pub zone: String,
+    /// Web source → shop: whose order ids its pages speak of.
+    pub shop_by_web_source: BTreeMap<String, String>,
+    /// Bytes that queries may hold at once; beyond it they spill.
+    pub memory_bytes_max: usize,
+}
+
+/// A question.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// SQL text, one read-only statement.
+    pub sql: String,
+    /// As of which instant; none: the last published.
+    pub as_of: Option<UtcMillis>,
+    /// Most rows to answer with; none: all.
+    pub rows_max: Option<usize>,
+    /// Longest time to answer in; none: no limit.
+    pub time_max: Option<Duration>,
+}
+
+/// Why a question has no answer. `Asked` is the asker's to mend, the others the operator's.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The question is wrong; the text says what and how to mend it.
+    #[error("{message}")]
+    Asked {
+        /// What is wrong.
+        message: String,
+    },
+    /// A definition is unknown.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The statement is wrong, or cannot be answered.
+    #[error("{0}")]
+    Sql(#[from] DataFusionError),
+    /// It took longer than allowed.
+    #[error("the answer took longer than {seconds} s and was stopped; ask for less, or raise the limit")]
+    TooSlow {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The lake refused.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// Stored rows are unreadable.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// Rows could not be arranged.
+    #[error("arrow: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// Facts that contradict each other.
+    #[error(transparent)]
+    Reconcile(#[from] reconcile::ReconcileError),
+    /// Work on another thread did not end.
+    #[error("a reader stopped: {0}")]
+    Join(#[from] tokio::task::JoinError),
+}
+
+/// Answers questions about one lake.
+#[derive(Debug)]
+pub struct Engine {
+    lake: Arc<Lake>,
+    definitions: Arc<Definitions>,
+    channels: Arc<ChannelRules>,
+    settings: EngineSettings,
+    base: SessionState,
+    kept: Mutex<Vec<(Moment, Arc<Derived>)>>,
+}
+
+/// An instant with what was published at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The instant; the epoch where nothing was published yet.
+    pub known_at: UtcMillis,
+    /// True where the lake was filled on a simulated clock.
+    pub simulated: bool,
+}
+
+/// What the call of a table function turns into.
+pub enum Expansion {
+    /// Rows.
+    Table(Arc<dyn TableProvider>),
+    /// A query over the derived tables.
+    Query(String),
+}
+
+impl Engine {
+    /// An engine over `lake`.
+    ///
+    /// # Errors
+    /// [`EngineError::Sql`] where DataFusion cannot start.
+    pub fn new(
+        lake: Arc<Lake>,
+        definitions: Arc<Definitions>,
+        channels: Arc<ChannelRules>,
+        settings: EngineSettings,
+    ) -> Result<Self, EngineError> {
+        model::time::zone(&settings.zone).map_err(|error| EngineError::Asked { message: error.to_string() })?;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_bytes_max)))
+            .build_arc()?;
+        let config = SessionConfig::new()
+            .with_information_schema(true)
+            .with_default_catalog_and_schema("tributary", "public")
+            .with_create_default_catalog_and_schema(true);
+        let context = SessionContext::new_with_config_rt(config, runtime);
+        context.register_udf(period::period_start());
+        let base = context.state();
+        Ok(Self { lake, definitions, channels, settings, base, kept: Mutex::new(Vec::new()) })
+    }
+
+    /// The definitions in use.
+    #[must_use]
+    pub fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
+    /// The settings in use.
+    #[must_use]
+    pub fn settings(&self) -> &EngineSettings {
+        &self.settings
+    }
+
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// [`EngineError`] that says what is wrong with the question, or what failed.
+    pub async fn answer(&self, question: &Question) -> Result<Answer, EngineError> {
+        let work = self.answer_untimed(question).instrument(info_span!("question"));
+        match question.time_max {
+            None => work.await,
+            Some(limit) => tokio::time::timeout(limit, work)
+                .await
+                .map_err(|_| EngineError::TooSlow { seconds: limit.as_secs() })?,
+        }
+    }
+
+    /// The published instant at or before `as_of`; the last where none is asked.
+    ///
+    /// # Errors
+    /// [`EngineError::Asked`] where nothing was known yet at `as_of`.
+    pub async fn moment(&self, as_of: Option<UtcMillis>) -> Result<Moment, EngineError> {
+        let Some(asked) = as_of else {
+            let last = self.lake.last_instant().await?;
+            return Ok(last.map_or(Moment { known_at: UtcMillis(0), simulated: false }, |row| Moment {
+                known_at: row.known_at,
+                simulated: row.simulated,
+            }));
+        };
+        let instants = self.lake.instants().await?;
+        let found = instants.iter().rev().find(|row| row.known_at <= asked);
+        found.map(|row| Moment { known_at: row.known_at, simulated: row.simulated }).ok_or_else(|| {
+            let first = instants
+                .first()
+                .map_or("nothing was taken in yet".to_owned(), |row| format!("the first instant is {}", row.known_at));
+            EngineError::Asked { message: format!("nothing was known as of {asked}: {first}") }
+        })
+    }
+
+    /// Persons, sessions, orders, ledger, touches and credits as of a moment; built once and kept.
+    ///
+    /// # Errors
+    /// [`EngineError`] where facts are unreadable.
+    pub async fn derived(&self, moment: Moment) -> Result<Arc<Derived>, EngineError> {
+        let mut kept = self.kept.lock().await;
+        if let Some((_, derived)) = kept.iter().find(|(of, _)| *of == moment) {
+            return Ok(Arc::clone(derived));
+        }
+        let built = Derived::build(&self.lake, moment.known_at, &self.settings, &self.channels, &self.definitions);
+        let derived = Arc::new(built.instrument(info_span!("derive", as_of = %moment.known_at)).await?);
+        if kept.len() >= INSTANTS_KEPT {
+            kept.remove(0);
+        }
+        kept.push((moment, Arc::clone(&derived)));
+        Ok(derived)
+    }
+
+    async fn answer_untimed(&self, question: &Question) -> Result<Answer, EngineError> {
+        let asked = |message: &str| EngineError::Asked { message: message.to_owned() };
+        if self.lake.rebuilding() {
+            return Err(asked("facts are being rebuilt from the inbox; ask again when the replay is done"));
+        }
+        let mut statements = DFParser::parse_sql(&question.sql)?;
+        let mut statement = statements.pop_front().ok_or_else(|| asked("the question is empty"))?;
+        if !statements.is_empty() {
+            return Err(asked("one statement at a time, please"));
+        }
+        let calls = calls::take_calls(&mut statement)?;
+        let moment = self.moment(question.as_of).await?;
+        let mut stamp = Stamp::new(moment.known_at, &self.settings.zone, moment.simulated);
+        let references = self.base.resolve_table_references(&statement)?;
+        let context = self.context(moment, &references, !calls.is_empty()).await?;
+        for (index, call) in calls.iter().enumerate() {
+            let provider: Arc<dyn TableProvider> = match self.expand(call, moment, &mut stamp).await? {
+                Expansion::Table(provider) => provider,
+                Expansion::Query(sql) => context.sql(&sql).await?.into_view(),
+            };
+            context.register_table(calls::table_name(index), provider)?;
+        }
+        let plan = context.state().statement_to_plan(statement).await?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)
+            .map_err(|error| EngineError::Asked { message: format!("only questions are answered here: {error}") })?;
+        let only_definitions = !stamp.definitions.is_empty() && references.iter().all(is_call);
+        stamp.certified =
+            only_definitions && !stamp.simulated && stamp.definitions.iter().all(|d| d.status == "approved");
+        stamp.definitions.sort();
+        stamp.definitions.dedup();
+        self.collect(&context, plan, question.rows_max, stamp).await
+    }
+
+    async fn collect(
+        &self,
+        context: &SessionContext,
+        plan: datafusion::logical_expr::LogicalPlan,
+        rows_max: Option<usize>,
+        mut stamp: Stamp,
+    ) -> Result<Answer, EngineError> {
+        let frame = context.execute_logical_plan(plan).await?;
+        let task = Arc::new(frame.task_ctx());
+        let mut stream = execute_stream(frame.create_physical_plan().await?, task)?;
+        let schema = stream.schema();
+        let mut batches = Vec::new();
+        let mut room = rows_max.unwrap_or(usize::MAX);
+        while let Some(batch) = stream.try_next().await? {
+            stamp.truncated |= batch.num_rows() > room;
+            if batch.num_rows() > room {
+                batches.push(batch.slice(0, room));
+                break;
+            }
+            room -= batch.num_rows();
+            batches.push(batch);
+        }
+        Ok(Answer { schema, batches, stamp })
+    }
+
+    /// A session that sees the tables that the statement names, as of the moment.
+    async fn context(
+        &self,
+        moment: Moment,
+        references: &[TableReference],
+        calls: bool,
+    ) -> Result<SessionContext, EngineError> {
+        let context = SessionContext::new_with_state(self.base.clone());
+        let catalog = datafusion::catalog::MemoryCatalogProvider::new();
+        let derived_needed = calls || references.iter().any(|r| matches!(r.schema(), None | Some("public")));
+        let lists_tables = references.iter().any(|r| r.schema() == Some("information_schema"));
+        let public = MemorySchemaProvider::new();
+        if derived_needed || lists_tables {
+            for (name, batch) in self.derived(moment).await?.tables()? {
+                let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
+                public.register_table(name.to_owned(), Arc::new(table))?;
+            }
+        }
+        catalog.register_schema("public", Arc::new(public))?;
+        for schema in ["raw", "facts"] {
+            let provider = MemorySchemaProvider::new();
+            for table in Table::ALL.into_iter().filter(|table| table.sql_name().0 == schema) {
+                let (_, name) = table.sql_name();
+                let named = |r: &TableReference| r.schema() == Some(schema) && r.table() == name;
+                if calls || lists_tables || references.iter().any(named) {
+                    let snapshot = self.lake.snapshot(table).await?;
+                    let rows = facts_table::provider(&self.lake, &snapshot, moment.known_at)?;
+                    provider.register_table(name.to_owned(), rows)?;
+                }
+            }
+            catalog.register_schema(schema, Arc::new(provider))?;
+        }
+        context.register_catalog("tributary", Arc::new(catalog));
+        Ok(context)
+    }
+
+    async fn expand(&self, call: &Call, moment: Moment, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+        let derived = self.derived(moment).await?;
+        match call.function {
+            "metric" => metric::expand(self, call, &derived, stamp),
+            "revenue_series" => metric::expand_series(self, call, &derived),
+            "funnel" => funnel::expand(self, call, &derived, stamp),
+            "funnel_people" => funnel::expand_people(self, call, &derived, stamp),
+            "bridge" => bridge::expand(self, call, &derived, stamp),
+            _ => bridge::expand_orders(self, call, &derived, stamp),
+        }
+    }
+}
+
+impl DefinitionStamp {
+    /// The stamp of a definition.
+    #[must_use]
+    pub fn of<T>(kind: &str, name: &str, defined: &definitions::Defined<T>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            hash: defined.hash.clone(),
+            status: defined.status.name().to_owned(),
+        }
+    }
+}
+
+fn is_call(reference: &TableReference) -> bool {
+    reference.schema().is_none() && reference.table().starts_with("call_")
+}

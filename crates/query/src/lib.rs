@@ -1,0 +1,22 @@
+//! Answers: SQL and metric questions over the lake, as of any published instant, each with its stamp.
+//!
+//! In reading order: [`engine`] (a question comes in), [`answer`] (what goes out), [`calls`] (table functions with named
+//! arguments), [`facts_table`] (stored tables), [`derived`] (persons, sessions, orders, ledger, touches, credits: pure
+//! functions of the facts at an instant), and the questions that have a definition: [`metric`], [`funnel`], [`bridge`].
+
+pub mod engine;
+
+pub mod answer;
+pub mod calls;
+
+pub mod derived;
+pub mod facts_table;
+
+pub mod bridge;
+pub mod funnel;
+pub mod metric;
+pub mod period;
+
+pub use answer::{Answer, DefinitionStamp, Stamp};
+pub use derived::Derived;
+pub use engine::{Engine, EngineError, EngineSettings, Question};

@@ -1,0 +1,197 @@
+//! Days, weeks and months, cut in a named zone: the arguments `from`, `to`, `grain`, `zone`, and the SQL function
+//! `period_start(instant, grain, zone)`.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, Date32Array},
+    datatypes::{DataType, TimestampMicrosecondType},
+};
+use datafusion::{
+    common::{Result as SqlResult, exec_err},
+    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
+    scalar::ScalarValue,
+};
+use jiff::{civil::Date, tz::TimeZone};
+use model::UtcMillis;
+use tables::column::{days_since_1970, instant_type};
+
+use crate::{
+    calls::{Call, hint},
+    engine::EngineError,
+};
+
+/// How long a period is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grain {
+    /// A civil day; 23 or 25 hours where clocks change.
+    Day,
+    /// Monday to Sunday.
+    Week,
+    /// A civil month.
+    Month,
+    /// Everything asked in one row.
+    All,
+}
+
+const GRAINS: [(&str, Grain); 4] =
+    [("day", Grain::Day), ("week", Grain::Week), ("month", Grain::Month), ("all", Grain::All)];
+
+/// What a question covers.
+#[derive(Debug, Clone)]
+pub struct Span {
+    /// First day; none: from the beginning.
+    pub from_on: Option<Date>,
+    /// Last day, included; none: to the end.
+    pub to_on: Option<Date>,
+    /// Where days are cut.
+    pub zone: TimeZone,
+    /// IANA name of `zone`.
+    pub zone_name: String,
+    /// How long periods are.
+    pub grain: Grain,
+}
+
+impl Grain {
+    /// As written in a call.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        GRAINS.iter().find(|(_, grain)| *grain == self).map_or("all", |(name, _)| name)
+    }
+
+    /// The first day of the period that holds `day`. [`Grain::All`] keeps the day.
+    #[must_use]
+    pub fn start(self, day: Date) -> Date {
+        match self {
+            Self::Day | Self::All => day,
+            Self::Week => {
+                let back = i64::from(day.weekday().to_monday_zero_offset());
+                day.checked_sub(jiff::Span::new().days(back)).unwrap_or(day)
+            }
+            Self::Month => day.first_of_month(),
+        }
+    }
+}
+
+impl Span {
+    /// Reads `from`, `to`, `grain` and `zone` of a call.
+    ///
+    /// # Errors
+    /// [`EngineError::Asked`] that names the argument and what was expected.
+    pub fn of(call: &Call, zone: &str, grain: Grain) -> Result<Self, EngineError> {
+        let zone_name = call.arguments.get("zone").map_or(zone, String::as_str).to_owned();
+        let asked = |message: String| EngineError::Asked { message };
+        let zone = model::time::zone(&zone_name).map_err(|error| asked(format!("\"zone\": {error}")))?;
+        let grain = match call.arguments.get("grain") {
+            None => grain,
+            Some(text) => GRAINS.iter().find(|(name, _)| name == text).map(|(_, grain)| *grain).ok_or_else(|| {
+                asked(format!("\"grain\" is \"{text}\"{}", hint(text, GRAINS.iter().map(|(name, _)| *name))))
+            })?,
+        };
+        Ok(Self { from_on: day(call, "from")?, to_on: day(call, "to")?, zone, zone_name, grain })
+    }
+
+    /// The instants of the span: from the first day's first to the last day's last, half open.
+    #[must_use]
+    pub fn instants(&self) -> (UtcMillis, UtcMillis) {
+        let from = self.from_on.map_or(UtcMillis(i64::MIN), |day| UtcMillis::start_of(day, &self.zone));
+        let after =
+            |day: Date| day.tomorrow().map_or(UtcMillis(i64::MAX), |next| UtcMillis::start_of(next, &self.zone));
+        (from, self.to_on.map_or(UtcMillis(i64::MAX), after))
+    }
+
+    /// `column` lies in the span, as SQL.
+    #[must_use]
+    pub fn condition(&self, column: &str) -> String {
+        let (from, to) = self.instants();
+        let mut parts = vec![format!("{column} IS NOT NULL")];
+        if self.from_on.is_some() {
+            parts.push(format!("{column} >= TIMESTAMP '{from}'"));
+        }
+        if self.to_on.is_some() {
+            parts.push(format!("{column} < TIMESTAMP '{to}'"));
+        }
+        parts.join(" AND ")
+    }
+
+    /// The period that an instant falls in, as SQL; `NULL` for [`Grain::All`].
+    #[must_use]
+    pub fn period(&self, column: &str) -> String {
+        match self.grain {
+            Grain::All => "CAST(NULL AS DATE)".to_owned(),
+            grain => format!("period_start({column}, '{}', '{}')", grain.name(), self.zone_name),
+        }
+    }
+}
+
+/// Reads a day of a call.
+///
+/// # Errors
+/// [`EngineError::Asked`] where it is none.
+pub fn day(call: &Call, name: &str) -> Result<Option<Date>, EngineError> {
+    call.arguments
+        .get(name)
+        .map(|text| {
+            let message = || format!("\"{name}\" is \"{text}\", expected a day such as 2026-01-31");
+            text.parse().map_err(|_| EngineError::Asked { message: message() })
+        })
+        .transpose()
+}
+
+/// `period_start(instant, grain, zone)`: the first day of the period in which an instant falls. `NULL` for `NULL`.
+#[must_use]
+pub fn period_start() -> ScalarUDF {
+    let arguments = vec![instant_type(), DataType::Utf8, DataType::Utf8];
+    ScalarUDF::from(PeriodStart { signature: Signature::exact(arguments, Volatility::Immutable) })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct PeriodStart {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for PeriodStart {
+    fn name(&self) -> &str {
+        "period_start"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> SqlResult<DataType> {
+        Ok(DataType::Date32)
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> SqlResult<ColumnarValue> {
+        let [instants, grain, zone] = arguments.args.as_slice() else {
+            return exec_err!("period_start takes an instant, a grain and a zone");
+        };
+        let (Some(grain), Some(zone)) = (literal(grain), literal(zone)) else {
+            return exec_err!("period_start: grain and zone must be literals");
+        };
+        let Some((_, grain)) = GRAINS.iter().find(|(name, _)| *name == grain) else {
+            return exec_err!("period_start: \"{grain}\" is no grain, expected day, week or month");
+        };
+        let zone = match model::time::zone(&zone) {
+            Ok(zone) => zone,
+            Err(error) => return exec_err!("period_start: {error}"),
+        };
+        let instants = instants.to_array(arguments.number_rows)?;
+        let instants = instants.as_primitive::<TimestampMicrosecondType>();
+        let days: Date32Array = (0..instants.len())
+            .map(|row| {
+                let at = UtcMillis(instants.value(row).div_euclid(1000));
+                (!instants.is_null(row)).then(|| days_since_1970(grain.start(at.day_in(&zone))))
+            })
+            .collect();
+        Ok(ColumnarValue::Array(Arc::new(days) as ArrayRef))
+    }
+}
+
+fn literal(value: &ColumnarValue) -> Option<String> {
+    match value {
+        ColumnarValue::Scalar(ScalarValue::Utf8(text)) => text.clone(),
+        _ => None,
+    }
+}

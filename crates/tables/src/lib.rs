@@ -1,0 +1,21 @@
+//! The one place where a stored column has a name, a type, a sort order and a doc line.
+//!
+//! In reading order: the list of tables ([`table`]), how a column is declared and encoded ([`column`]), how columns are
+//! read back ([`cells`]); then a file per group of tables.
+
+pub mod table;
+
+pub mod cells;
+pub mod column;
+
+pub mod claims;
+pub mod control;
+pub mod events;
+pub mod identity;
+pub mod inbox;
+pub mod orders;
+
+pub use cells::{Cells, TableError};
+pub use column::{Column, Stored, Value, encode, encode_columns, encode_facts, optional, required};
+pub use control::{DefinitionRow, InstantRow, Outcome, OutcomeRow, RejectRow};
+pub use table::Table;

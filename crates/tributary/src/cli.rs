@@ -1,0 +1,234 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::UtcMillis;
+use query::{Answer, Question};
+
+use crate::{
+    demo, import,
+    node::{Node, NodeOptions},
+    output, settings,
+};
+
+/// Many streams of events, one river of truth.
+#[derive(Debug, Parser)]
+#[command(name = "tributary", version)]
+pub struct Arguments {
+    /// Folder of the lake.
+    #[arg(long, global = true, default_value = "data")]
+    data: PathBuf,
+    /// Folder with tributary.toml, channels.yaml and definitions/; without it `config/`, else what is shipped.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// How logs are written, to standard error. `TRIBUTARY_LOG=debug` shows more.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LogFormat {
+    /// A line each.
+    Text,
+    /// A JSON object each.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate a shop, send its payloads through the real doors, and show what comes out.
+    Demo(demo::DemoArguments),
+    /// Take in what shops and pages send, and answer questions, until Ctrl-C.
+    Serve,
+    /// Take in report files of ad platforms.
+    Import(import::ImportArguments),
+    /// Forget all facts and build them anew from the inbox.
+    Replay,
+    /// Answer a question in SQL (read-only).
+    Sql {
+        /// The statement.
+        sql: String,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Answer a metric by its contract.
+    Metric {
+        /// Its name, such as `revenue_per_session`.
+        name: String,
+        /// day, week, month or all.
+        #[arg(long)]
+        grain: Option<String>,
+        /// A dimension that the contract reaches, such as `channel`.
+        #[arg(long)]
+        by: Option<String>,
+        /// ISO 4217; without it a row for each currency.
+        #[arg(long)]
+        currency: Option<String>,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Answer a funnel by its definition.
+    Funnel {
+        /// Its name, such as `checkout`.
+        name: String,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Walk a platform's claim down to the house number, line by line.
+    Bridge {
+        /// Such as `google_ads`.
+        platform: String,
+        /// One account only.
+        #[arg(long)]
+        account: Option<String>,
+        /// House policy.
+        #[arg(long)]
+        policy: Option<String>,
+        #[command(flatten)]
+        range: Range,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// What could not be read, by source and reason, with an example and how to mend it.
+    Rejects {
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// How much came in, and how fresh the answers are.
+    Status {
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Settings and definitions.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Read every file and say what is wrong with it.
+    Check,
+}
+
+#[derive(Debug, Args)]
+struct Asking {
+    /// As of an instant, RFC 3339; without it the last published.
+    #[arg(long)]
+    as_of: Option<String>,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value = "table")]
+    format: output::OutputFormat,
+}
+
+#[derive(Debug, Args)]
+struct Range {
+    /// First day, such as 2026-01-01.
+    #[arg(long)]
+    from: Option<String>,
+    /// Last day, included.
+    #[arg(long)]
+    to: Option<String>,
+    /// IANA zone in which days are cut; without it the reporting zone.
+    #[arg(long)]
+    zone: Option<String>,
+}
+
+const REJECTS: &str = "SELECT source, reason, count(*) AS records, min(received_at) AS first_at, \
+    max(received_at) AS last_at, min(message) AS example, min(fix) AS fix \
+    FROM facts.rejects GROUP BY source, reason ORDER BY records DESC, source, reason";
+const STATUS: &str = "SELECT source, outcome, count(*) AS records, max(received_at) AS newest_at \
+    FROM facts.outcomes GROUP BY source, outcome ORDER BY source, outcome";
+
+/// Does what the arguments say.
+///
+/// # Errors
+/// One line that says what is wrong and how to mend it.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let options = NodeOptions { data: arguments.data, config: arguments.config, simulated: false };
+    match arguments.command {
+        Command::Demo(demo) => demo::run(demo, options).await,
+        Command::Serve => serve(options).await,
+        Command::Import(arguments) => import::run(arguments, &options).await,
+        Command::Replay => replay(&options).await,
+        Command::Sql { sql, asking } => ask(&options, sql, &asking).await,
+        Command::Metric { name, grain, by, currency, range, asking } => {
+            let named = [("grain", grain), ("by", by), ("currency", currency)];
+            ask(&options, call("metric", &name, &named, range), &asking).await
+        }
+        Command::Funnel { name, range, asking } => ask(&options, call("funnel", &name, &[], range), &asking).await,
+        Command::Bridge { platform, account, policy, range, asking } => {
+            let named = [("account", account), ("policy", policy)];
+            ask(&options, call("bridge", &platform, &named, range), &asking).await
+        }
+        Command::Rejects { asking } => ask(&options, REJECTS.to_owned(), &asking).await,
+        Command::Status { asking } => ask(&options, STATUS.to_owned(), &asking).await,
+        Command::Config { command: ConfigCommand::Check } => check(options.config.as_deref()),
+    }
+}
+
+async fn serve(options: NodeOptions) -> Result<()> {
+    let node = Node::start(&options).await?;
+    let serving = node.serve().await?;
+    println!("listening on http://{}", serving.address());
+    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    println!("stopping");
+    serving.stop().await
+}
+
+async fn replay(options: &NodeOptions) -> Result<()> {
+    let node = Node::open(options).await?;
+    let mut stage = node.stage().await?;
+    let bar = output::spinner("records replayed");
+    let records = stage.replay(|records| bar.set_position(records as u64)).await?;
+    bar.finish_and_clear();
+    println!("{records} records replayed");
+    Ok(())
+}
+
+async fn ask(options: &NodeOptions, sql: String, asking: &Asking) -> Result<()> {
+    if !options.data.join("raw").is_dir() {
+        bail!("there is no lake at \"{}\"; `tributary demo` fills one, --data names another", options.data.display());
+    }
+    let as_of = asking.as_of.as_deref().map(UtcMillis::parse).transpose().context("--as-of")?;
+    let node = Node::open(options).await?;
+    let answer: Answer = node.engine.answer(&Question { sql, as_of, ..Question::default() }).await?;
+    output::print(&answer, asking.format)
+}
+
+fn check(config: Option<&std::path::Path>) -> Result<()> {
+    let loaded = settings::load(config)?;
+    println!(
+        "sound: {} sources, {} metrics, {} funnels, {} house policies, {} platform policies, {} channels",
+        loaded.settings.sources.len(),
+        loaded.definitions.metrics.len(),
+        loaded.definitions.funnels.len(),
+        loaded.definitions.house_policies.len(),
+        loaded.definitions.platform_policies.len(),
+        loaded.channels.channels.len(),
+    );
+    Ok(())
+}
+
+/// The SQL of a table function's call. Texts are quoted, so an argument can never become SQL.
+fn call(function: &str, name: &str, named: &[(&str, Option<String>)], range: Range) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let mut arguments = vec![quoted(name)];
+    let range = [("from", range.from), ("to", range.to), ("zone", range.zone)];
+    for (key, value) in named.iter().chain(&range) {
+        if let Some(value) = value {
+            arguments.push(format!("{key} => {}", quoted(value)));
+        }
+    }
+    format!("SELECT * FROM {function}({})", arguments.join(", "))
+}

@@ -1,0 +1,34 @@
+//! `tributary`: reads configuration, builds the house, runs it.
+//!
+//! In reading order: what may be asked of it ([`cli`]), the running house ([`node`]), settings ([`settings`]), how
+//! answers look in a terminal ([`output`]), and the demo ([`demo`]).
+
+mod cli;
+
+mod node;
+
+mod demo;
+mod import;
+mod output;
+mod settings;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let arguments = cli::Arguments::parse();
+    let filter = EnvFilter::try_from_env("TRIBUTARY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,tributary=info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match arguments.log_format {
+        cli::LogFormat::Text => logs.init(),
+        cli::LogFormat::Json => logs.json().init(),
+    }
+    match cli::run(arguments).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Settings: `config/tributary.toml`, then `TRIBUTARY__SECTION__KEY`. Unknown keys are refused.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context, Result, anyhow, bail};
+use config::{Config, Environment, File, FileFormat};
+use definitions::Definitions;
+use ingestion::CollectorConfig;
+use model::traffic::ChannelRules;
+use normalization::{SourceConfig, SourceKind};
+use query::EngineSettings;
+use serde::Deserialize;
+use server::ServerConfig;
+
+/// Shipped settings, used where no folder is named and `config/` is not there.
+const SHIPPED_SETTINGS: &str = include_str!("../../../config/tributary.toml");
+const SHIPPED_CHANNELS: &str = include_str!("../../../config/channels.yaml");
+const SHIPPED_DEFINITIONS: [(&str, &str); 5] = [
+    ("funnels.yaml", include_str!("../../../config/definitions/funnels.yaml")),
+    ("metrics.yaml", include_str!("../../../config/definitions/metrics.yaml")),
+    ("platform_policies.yaml", include_str!("../../../config/definitions/platform_policies.yaml")),
+    ("policies.yaml", include_str!("../../../config/definitions/policies.yaml")),
+    ("semantic_models.yaml", include_str!("../../../config/definitions/semantic_models.yaml")),
+];
+
+/// Everything that an operator may set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The house as a whole.
+    pub workspace: Workspace,
+    /// Who sends what: one entry a source.
+    pub sources: Vec<SourceConfig>,
+    /// The HTTP doors in.
+    pub collector: CollectorConfig,
+    /// The HTTP doors out.
+    pub server: ServerConfig,
+    /// How questions are answered.
+    pub query: QuerySettings,
+}
+
+/// `[workspace]`: the house as a whole.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// Reporting zone, IANA name: where days, weeks and months are cut.
+    pub zone: String,
+    /// Secret with which e-mail addresses and phone numbers are hashed on the way in. Never change it: the same
+    /// address would become another person.
+    pub contact_key: String,
+}
+
+/// `[query]`: how questions are answered.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuerySettings {
+    /// Bytes that all questions together may hold in memory; beyond it they spill to disk.
+    pub memory_bytes_max: usize,
+}
+
+/// Settings with the files that belong to them.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the operator set.
+    pub settings: Settings,
+    /// What the stewards decided.
+    pub definitions: Definitions,
+    /// How traffic is read.
+    pub channels: ChannelRules,
+}
+
+impl std::fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workspace").field("zone", &self.zone).field("contact_key", &"<hidden>").finish()
+    }
+}
+
+impl Settings {
+    /// What the engine needs to know.
+    #[must_use]
+    pub fn engine(&self) -> EngineSettings {
+        let shops = self.sources.iter().filter(|source| source.kind == SourceKind::Shopify);
+        let shop_by_web_source: BTreeMap<String, String> =
+            shops.filter_map(|shop| Some((shop.web_source.clone()?, shop.name.clone()))).collect();
+        EngineSettings {
+            zone: self.workspace.zone.clone(),
+            shop_by_web_source,
+            memory_bytes_max: self.query.memory_bytes_max,
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        model::time::zone(&self.workspace.zone).map_err(|error| anyhow!("workspace.zone: {error}"))?;
+        if self.workspace.contact_key.len() < 16 {
+            bail!("workspace.contact_key has fewer than 16 characters; take 32 random ones and keep them");
+        }
+        let known = |name: &str, kind| self.sources.iter().any(|source| source.name == name && source.kind == kind);
+        for (key, source) in &self.collector.write_keys {
+            if !known(source, SourceKind::Segment) {
+                bail!("collector.write_keys.{key} names \"{source}\", which is no source of kind \"segment\"");
+            }
+        }
+        for shop in self.collector.shopify.keys() {
+            if !known(shop, SourceKind::Shopify) {
+                bail!("collector.shopify.{shop} is no source of kind \"shopify\"");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the folder `config` (or what is shipped, where it is not there), and the environment over it.
+///
+/// # Errors
+/// Every mistake with file, key or line, and the nearest right spelling.
+pub fn load(folder: Option<&Path>) -> Result<Loaded> {
+    let folder = folder.or_else(|| Some(Path::new("config")).filter(|path| path.join("tributary.toml").is_file()));
+    let (toml, channels, files) = match folder {
+        Some(folder) => read_folder(folder)?,
+        None => {
+            let files = SHIPPED_DEFINITIONS.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
+            (SHIPPED_SETTINGS.to_owned(), SHIPPED_CHANNELS.to_owned(), files)
+        }
+    };
+    let settings = read_settings(&toml)?;
+    let definitions = Definitions::parse(&files)
+        .map_err(|mistakes| anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let channels: ChannelRules =
+        definitions::parse_yaml("channels.yaml", &channels).map_err(|mistake| anyhow!("{mistake}"))?;
+    Ok(Loaded { settings, definitions, channels })
+}
+
+/// Settings from TOML text, with the environment over it.
+///
+/// # Errors
+/// An unknown key with the nearest right one, a wrong type, or values that contradict each other.
+pub fn read_settings(toml: &str) -> Result<Settings> {
+    let environment = Environment::with_prefix("TRIBUTARY").separator("__").prefix_separator("__").try_parsing(true);
+    let settings: Settings = Config::builder()
+        .add_source(File::from_str(toml, FileFormat::Toml))
+        .add_source(environment)
+        .build()
+        .and_then(Config::try_deserialize)
+        .map_err(|error| anyhow!("settings: {}", with_nearest(&error.to_string())))?;
+    settings.check()?;
+    Ok(settings)
+}
+
+/// Adds the nearest right spelling to serde's «unknown field `x`, expected one of `a`, `b`».
+fn with_nearest(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let Some((found, known)) = quoted.split_first().filter(|_| message.contains("unknown field")) else {
+        return message.to_owned();
+    };
+    match known.iter().min_by_key(|name| strsim::damerau_levenshtein(found, name)) {
+        Some(nearest) if strsim::damerau_levenshtein(found, nearest) <= 3 => {
+            format!("{message}; did you mean `{nearest}`?")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+type Folder = (String, String, Vec<(String, String)>);
+
+fn read_folder(folder: &Path) -> Result<Folder> {
+    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let toml = read(&folder.join("tributary.toml"))?;
+    let channels = read(&folder.join("channels.yaml"))?;
+    let definitions = folder.join("definitions");
+    let entries = std::fs::read_dir(&definitions).with_context(|| format!("cannot read {}", definitions.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((name, read(&path)?));
+        }
+    }
+    files.sort();
+    Ok((toml, channels, files))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_settings_are_sound() {
+        let loaded = read_settings(SHIPPED_SETTINGS).unwrap();
+        assert_eq!(loaded.server, ServerConfig::default());
+        assert!(!format!("{loaded:?}").contains(&loaded.workspace.contact_key));
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_right_one() {
+        let wrong = SHIPPED_SETTINGS.replace("rows_max = ", "row_max = ");
+        let message = read_settings(&wrong).unwrap_err().to_string();
+        assert!(message.contains("did you mean `rows_max`?"), "{message}");
+    }
+}
