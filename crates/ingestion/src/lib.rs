@@ -25,4 +25,4 @@ pub use config::{CollectorConfig, CollectorLimits, ShopifySecrets};
 pub use counters::{CounterSnapshot, Door, DoorCounts};
 pub use error::IntakeError;
 pub use queue::{Batch, BatchReceiver, Incoming, IntakeQueue, QueueLimits, intake_queue};
-pub use reports::{ReportScope, file_channel, read_report, report_headers};
+pub use reports::{ReportScope, file_channel, read_report, report_headers, report_record};

@@ -12,7 +12,7 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use model::{Headers, UtcMillis, time::zone};
 
-use crate::error::IntakeError;
+use crate::{error::IntakeError, queue::Incoming};
 
 /// Most bytes of an unpacked report: it is held in memory as one record.
 pub const REPORT_BYTES_MAX: u64 = 256 << 20;
@@ -107,6 +107,21 @@ fn read_at_most(from: impl Read, bytes_max: u64) -> io::Result<Option<Vec<u8>>> 
     let mut content = Vec::new();
     from.take(bytes_max + 1).read_to_end(&mut content)?;
     Ok(Some(content).filter(|content| content.len() as u64 <= bytes_max))
+}
+
+/// A report as a record, with the channel that it goes through.
+///
+/// # Errors
+/// [`IntakeError::MalformedScope`] where the scope cannot be read.
+pub fn report_record(
+    source: &str,
+    received_at: UtcMillis,
+    scope: &ReportScope,
+    report: Vec<u8>,
+) -> Result<(String, Incoming), IntakeError> {
+    let headers = report_headers(scope)?;
+    let channel = file_channel(&report);
+    Ok((channel, Incoming { source: source.to_owned(), received_at, headers, payload: report }))
 }
 
 #[cfg(test)]

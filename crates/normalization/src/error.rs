@@ -1,6 +1,6 @@
 //! Why a record did not become facts, in words that name what was found, where, and what was expected.
 //!
-//! No text here holds personal data: [`shown`] hides what could be some.
+//! No text here holds personal data: what could be some is hidden.
 
 use model::{TimeError, UtcMillis};
 
@@ -119,18 +119,18 @@ impl NormalizeError {
 
     /// A field of the wrong content.
     pub(crate) fn malformed(field: &str, found: &str, expected: &str) -> Self {
-        Self::Malformed { field: field.to_owned(), found: shown(field, found), expected: expected.to_owned() }
+        Self::Malformed { field: field.to_owned(), found: shown(found), expected: expected.to_owned() }
     }
 
     /// A currency code that does not exist.
     pub(crate) fn unknown_currency(field: &str, found: &str) -> Self {
-        Self::UnknownCurrency { field: field.to_owned(), found: shown(field, found) }
+        Self::UnknownCurrency { field: field.to_owned(), found: shown(found) }
     }
 
     /// A zone that does not exist.
     pub(crate) fn unknown_zone(field: &str, error: &TimeError) -> Self {
         let (TimeError::Malformed { found } | TimeError::UnknownZone { found }) = error;
-        Self::UnknownZone { field: field.to_owned(), found: shown(field, found) }
+        Self::UnknownZone { field: field.to_owned(), found: shown(found) }
     }
 
     /// The same error, its field seen from the object that holds `parent`.
@@ -210,9 +210,8 @@ impl NormalizeError {
 }
 
 /// A payload's text as an error may show it: quoted, cut to 64 characters, `<hidden>` where it can be personal.
-fn shown(field: &str, found: &str) -> String {
-    let leaf = field.rsplit('.').next().unwrap_or(field);
-    if personal::is_personal_key(leaf) || personal::is_id_key(leaf) || personal::looks_personal(found) {
+fn shown(found: &str) -> String {
+    if personal::looks_personal(found) {
         return "<hidden>".to_owned();
     }
     format!("\"{}\"", found.chars().take(64).collect::<String>())

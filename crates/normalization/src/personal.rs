@@ -62,20 +62,12 @@ const PERSONAL_PAIRS: [(&str, &str); 9] = [
     ("postal", "code"),
 ];
 
-/// Ids of people: kept in facts as nodes, never shown in an error.
-const ID_KEYS: [&str; 5] = ["userId", "anonymousId", "previousId", "groupId", "id"];
-
 /// True where a key's value is personal by its name. `mobile` and the like say so too: flags are kept by
 /// [`redacted`], not here.
-pub(crate) fn is_personal_key(key: &str) -> bool {
+fn is_personal_key(key: &str) -> bool {
     let words = words(key);
     words.iter().any(|word| PERSONAL_WORDS.contains(&word.as_str()))
         || words.windows(2).any(|pair| matches!(pair, [a, b] if PERSONAL_PAIRS.contains(&(a.as_str(), b.as_str()))))
-}
-
-/// True where a key holds the id of a person or device.
-pub(crate) fn is_id_key(key: &str) -> bool {
-    ID_KEYS.contains(&key)
 }
 
 /// True where a text holds an e-mail address, or could be a phone number.
@@ -266,8 +258,8 @@ mod tests {
             br#"{"z":1.50,"email":"a@b.de","headphones":"x","iphoneModel":2,"first_name":"A","shippingAddress":{"c":1},
             "ip":"1.2.3.4","mobile":true,"list":[{"contactPhone":"+49","q":"a@b.de"},null],"u":"https://x.de/p?e=a","name":"N"}"#,
         )
-        .unwrap();
-        let object = top_object(&text).unwrap();
+        .expect("readable");
+        let object = top_object(&text).expect("readable");
         assert_eq!(
             redacted(&object, &[("category", "c".to_owned()), ("z", "2".to_owned())], &["name"]),
             r#"{"z":1.50,"headphones":"x","iphoneModel":2,"mobile":true,"list":[{"q":"<e-mail>"},null],"u":"https://x.de/p","category":"c"}"#

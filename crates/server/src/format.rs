@@ -1,14 +1,16 @@
 //! Answers as JSON, CSV and Arrow: decimals as texts, instants as RFC 3339, the same digits through every door.
 
+use std::sync::Arc;
+
 use arrow::{
-    array::{Array, AsArray, RecordBatch},
+    array::{Array, ArrayRef, AsArray, RecordBatch, StringArray},
     csv,
-    datatypes::{DataType, TimestampMicrosecondType},
+    datatypes::{DataType, Decimal128Type, Field, Schema, TimestampMicrosecondType},
     error::ArrowError,
     ipc::writer::StreamWriter,
     util::display::{ArrayFormatter, FormatOptions},
 };
-use model::UtcMillis;
+use model::{UtcMillis, money::format_micros};
 use query::Answer;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -84,6 +86,12 @@ pub fn text_column(column: &dyn Array) -> Result<Vec<String>, FormatError> {
         let text = |row| UtcMillis(instants.value(row).div_euclid(1000)).to_string();
         return Ok((0..column.len()).map(|row| if column.is_null(row) { String::new() } else { text(row) }).collect());
     }
+    if let (Some(amounts), DataType::Decimal128(_, 6)) =
+        (column.as_primitive_opt::<Decimal128Type>(), column.data_type())
+    {
+        let text = |row| format_micros(amounts.value(row));
+        return Ok((0..column.len()).map(|row| if column.is_null(row) { String::new() } else { text(row) }).collect());
+    }
     let options = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(column, &options)?;
     Ok((0..column.len()).map(|row| formatter.value(row).to_string()).collect())
@@ -107,15 +115,20 @@ fn json_column(column: &dyn Array) -> Result<Vec<Value>, FormatError> {
 
 fn to_csv(answer: &Answer) -> Result<Vec<u8>, FormatError> {
     let mut out = Vec::new();
-    let mut writer = csv::WriterBuilder::new()
-        .with_header(true)
-        .with_timestamp_tz_format("%Y-%m-%dT%H:%M:%S%.3fZ".to_owned())
-        .build(&mut out);
+    let mut writer = csv::WriterBuilder::new().with_header(true).build(&mut out);
+    let fields = answer.schema.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     if answer.batches.is_empty() {
-        writer.write(&RecordBatch::new_empty(answer.schema.clone()))?;
+        writer.write(&RecordBatch::new_empty(Arc::clone(&schema)))?;
     }
     for batch in &answer.batches {
-        writer.write(batch)?;
+        let columns = batch.columns().iter().map(|column| {
+            let texts = text_column(column)?;
+            let shown = texts.iter().enumerate().map(|(row, text)| (!column.is_null(row)).then_some(text.as_str()));
+            Ok(Arc::new(shown.collect::<StringArray>()) as ArrayRef)
+        });
+        let columns = columns.collect::<Result<Vec<_>, FormatError>>()?;
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns)?)?;
     }
     drop(writer);
     Ok(out)
@@ -124,7 +137,7 @@ fn to_csv(answer: &Answer) -> Result<Vec<u8>, FormatError> {
 fn to_arrow(answer: &Answer) -> Result<Vec<u8>, FormatError> {
     let mut metadata = answer.schema.metadata().clone();
     metadata.insert("tributary.stamp".to_owned(), serde_json::to_string(&answer.stamp).unwrap_or_default());
-    let schema = std::sync::Arc::new(answer.schema.as_ref().clone().with_metadata(metadata));
+    let schema = Arc::new(answer.schema.as_ref().clone().with_metadata(metadata));
     let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
     for batch in &answer.batches {
         writer.write(&RecordBatch::try_new(schema.clone(), batch.columns().to_vec())?)?;

@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc, time::Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
-use ingestion::{Incoming, ReportScope, file_channel, report_headers};
+use ingestion::{ReportScope, report_record};
 use model::UtcMillis;
 use pipeline::append_records;
 use query::{Answer, Question};
@@ -125,13 +125,8 @@ async fn import(node: &Node, source: &str, received_at: UtcMillis, payload: &Pay
         to_on: header("tributary-pull-to"),
         zone: header("tributary-account-zone"),
     };
-    let record = Incoming {
-        source: source.to_owned(),
-        received_at,
-        headers: report_headers(&scope)?,
-        payload: payload.body.clone(),
-    };
-    append_records(&node.lake, &file_channel(&payload.body), vec![record]).await?;
+    let (channel, record) = report_record(source, received_at, &scope, payload.body.clone())?;
+    append_records(&node.lake, &channel, vec![record]).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use ingestion::{Incoming, ReportScope, file_channel, read_report, report_headers};
+use ingestion::{ReportScope, read_report, report_record};
 use model::UtcMillis;
 use normalization::SourceKind;
 use pipeline::{PipelineError, append_records};
@@ -54,12 +54,10 @@ pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()
         None => now(),
     };
     let scope = ReportScope { from_on: arguments.from, to_on: arguments.to, zone: arguments.zone };
-    let headers = report_headers(&scope)?;
     let mut end = BTreeMap::new();
     for path in &arguments.paths {
         let payload = read_report(path).with_context(|| format!("cannot import {}", path.display()))?;
-        let channel = file_channel(&payload);
-        let record = Incoming { source: arguments.source.clone(), received_at, headers: headers.clone(), payload };
+        let (channel, record) = report_record(&arguments.source, received_at, &scope, payload)?;
         if let Some(last) = append_records(&node.lake, &channel, vec![record]).await? {
             end.insert(channel, last);
         }

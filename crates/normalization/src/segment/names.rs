@@ -81,8 +81,8 @@ mod tests {
     #[test]
     fn an_amount_is_read_from_the_property_that_fits_the_event() {
         let amount = |name, text: &str| {
-            let text = readable(text.as_bytes()).unwrap();
-            amount(name, &top_object(&text).unwrap())
+            let text = readable(text.as_bytes()).expect("readable");
+            amount(name, &top_object(&text).expect("readable"))
         };
         assert_eq!(amount("purchase", r#"{"revenue":67.23,"total":"85.00"}"#), Ok(Some(85_000_000)));
         assert_eq!(amount("begin_checkout", r#"{"revenue":67.23,"total":85}"#), Ok(Some(67_230_000)));

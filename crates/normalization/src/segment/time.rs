@@ -35,7 +35,7 @@ impl Clock {
             Some(sent) if origin != Origin::Server && sent >= original => {
                 raw.received_at.plus_ms(original.0.saturating_sub(sent.0))
             }
-            _ if original < raw.received_at.plus_ms(FUTURE_MS_MAX) => {
+            _ if original > raw.received_at.plus_ms(FUTURE_MS_MAX) => {
                 return Err(NormalizeError::ClockInFuture {
                     field: field.to_owned(),
                     found: original,

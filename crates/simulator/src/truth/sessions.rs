@@ -7,7 +7,7 @@ use crate::scene::{Action, Scene, WebEvent};
 use crate::shops::shop;
 use std::collections::BTreeMap;
 
-const GAP_MS: i64 = 20 * 60_000;
+const GAP_MS: i64 = 30 * 60_000;
 
 /// Sessions with a way back from their events.
 pub(super) struct Cut {

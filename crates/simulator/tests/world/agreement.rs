@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Ids that stand for one person, merged pair by pair.
 #[derive(Default)]
-struct Groups(BTreeMap<String, String>);
+pub struct Groups(BTreeMap<String, String>);
 
 impl Groups {
-    fn root(&self, id: &str) -> String {
+    /// The id that stands for the whole group.
+    pub fn root(&self, id: &str) -> String {
         let mut root = id;
         while let Some(next) = self.0.get(root) {
             root = next;
@@ -32,7 +33,7 @@ fn order_id(order: &Value) -> String {
 }
 
 /// Who is whom, from identify calls, purchase events and order documents; `hubs` link nobody.
-fn people(hubs: &[String]) -> Groups {
+pub fn people(hubs: &[String]) -> Groups {
     let mut groups = Groups::default();
     let followed = |device: &String| !hubs.contains(device);
     for message in messages() {

@@ -1,6 +1,7 @@
 //! The world seen from outside: what its payloads say, read back from their bytes, and whether the truth agrees.
 
 mod agreement;
+mod assignment;
 mod bytes;
 mod payloads;
 mod truth;

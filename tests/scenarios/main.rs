@@ -1,0 +1,12 @@
+//! End to end, in one binary: what a user must be able to rely on.
+
+mod bad_input;
+mod clients;
+mod crash;
+mod demo;
+mod interop;
+mod laws;
+mod process;
+mod serving;
+mod shopify_fixtures;
+mod truth;
