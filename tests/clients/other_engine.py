@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 def total(table, sql):
     files = DeltaTable(f"{sys.argv[1]}/{table}").file_uris()
     source = f"(SELECT * FROM read_parquet({files!r}) WHERE known_until IS NULL)"
-    return str(duckdb.sql(sql.format(source=source)).fetchone()[0])
+    return str(duckdb.sql(sql.format(source=source)).fetchall()[0][0])
 
 
 print(

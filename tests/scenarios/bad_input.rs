@@ -27,9 +27,11 @@ async fn broken_payloads_get_their_answer_and_nothing_is_lost() {
         }
         match &broken.outcome {
             BrokenOutcome::Quarantined { reason } => {
-                drop(expected.insert(("quarantined".to_owned(), reason.to_string())))
+                expected.insert(("quarantined".to_owned(), reason.to_string()));
             }
-            BrokenOutcome::Ignored { reason } => drop(expected.insert(("ignored".to_owned(), reason.to_string()))),
+            BrokenOutcome::Ignored { reason } => {
+                expected.insert(("ignored".to_owned(), reason.to_string()));
+            }
             BrokenOutcome::Refused { .. } => {}
         }
     }

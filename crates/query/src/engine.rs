@@ -11,7 +11,7 @@ use datafusion::{
         context::SQLOptions, memory_pool::FairSpillPool, runtime_env::RuntimeEnvBuilder, session_state::SessionState,
     },
     physical_plan::execute_stream,
-    prelude::{SessionConfig, SessionContext},
+    prelude::{DataFrame, SessionConfig, SessionContext},
     sql::parser::DFParser,
 };
 use definitions::{DefinitionError, Definitions};
@@ -232,7 +232,7 @@ impl Engine {
         for (index, call) in calls.iter().enumerate() {
             let provider: Arc<dyn TableProvider> = match self.expand(call, moment, &mut stamp).await? {
                 Expansion::Table(provider) => provider,
-                Expansion::Query(sql) => context.sql(&sql).await?.into_view(),
+                Expansion::Query(sql) => ordered(context.sql(&sql).await?).await?,
             };
             context.register_table(calls::table_name(index), provider)?;
         }
@@ -336,6 +336,13 @@ impl DefinitionStamp {
             status: defined.status.name().to_owned(),
         }
     }
+}
+
+/// Rows in the order that the query gave them: a view would lose its ORDER BY.
+async fn ordered(frame: DataFrame) -> Result<Arc<dyn TableProvider>, EngineError> {
+    let schema = Arc::new(frame.schema().as_arrow().clone());
+    let batches = frame.collect().await?;
+    Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
 }
 
 fn is_call(reference: &TableReference) -> bool {
