@@ -82,8 +82,11 @@ async fn a_disk_that_fails_at_any_commit_leaves_the_same_answers() {
             let outcome = house.stage.drain().await;
             syncs.left.store(i64::MAX, Ordering::SeqCst);
             failures += u32::from(outcome.is_err());
-            drop(house);
-            house = House::try_open(folder.path(), syncs.clone()).await.unwrap();
+            // Every other time the process lives on, and its next batch must mend what this one left.
+            if allowed % 2 == 0 {
+                drop(house);
+                house = House::try_open(folder.path(), syncs.clone()).await.unwrap();
+            }
             house.stage.drain().await.unwrap();
         }
         let found = laws::same_answers(&expected, &house.hashes().await);

@@ -12,14 +12,8 @@ use std::{
 
 use arrow::array::RecordBatch;
 use deltalake::{
-    DeltaTable, DeltaTableBuilder, DeltaTableError,
-    kernel::{
-        Action, Add, StructField, StructType, Transaction,
-        engine::arrow_conversion::TryIntoKernel,
-        transaction::{CommitBuilder, CommitProperties},
-    },
-    operations::create::CreateBuilder,
-    protocol::{DeltaOperation, SaveMode},
+    DeltaTableError,
+    kernel::{Action, Add, Transaction},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use model::UtcMillis;
@@ -31,6 +25,7 @@ use url::Url;
 use crate::{
     disk::{SyncedStore, Syncs},
     file::{self, FileEntry, SORTED_MARK},
+    log::TableLog,
 };
 
 /// File that stands in the lake's folder while facts are rebuilt.
@@ -60,6 +55,14 @@ pub enum LakeError {
         table: String,
         /// What Delta said.
         source: Box<DeltaTableError>,
+    },
+    /// Another process took away a file that this commit replaces.
+    #[error("table \"{table}\": file \"{file}\" is no longer in force; nothing was committed, try again")]
+    Conflict {
+        /// Which table.
+        table: String,
+        /// The file.
+        file: String,
     },
     /// Storage refused.
     #[error("storage: {0}")]
@@ -119,14 +122,8 @@ pub struct WriterLock {
 pub struct Lake {
     root: PathBuf,
     store: SyncedStore,
-    tables: BTreeMap<Table, Mutex<Open>>,
+    tables: BTreeMap<Table, Mutex<TableLog>>,
     written: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Open {
-    delta: DeltaTable,
-    snapshot: Option<Snapshot>,
 }
 
 impl Lake {
@@ -141,8 +138,7 @@ impl Lake {
         let mut lake =
             Self { root, store: SyncedStore::new(syncs), tables: BTreeMap::new(), written: AtomicU64::new(0) };
         for table in Table::ALL {
-            let delta = lake.open_table(table).await.map_err(|source| delta_error(table, source))?;
-            lake.tables.insert(table, Mutex::new(Open { delta, snapshot: None }));
+            lake.tables.insert(table, Mutex::new(lake.open_table(table).await?));
         }
         Ok(lake)
     }
@@ -177,9 +173,9 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Delta`] where the log is unreadable.
     pub async fn snapshot(&self, table: Table) -> Result<Snapshot, LakeError> {
-        let mut open = self.table(table)?.lock().await;
-        open.delta.update_state().await.map_err(|source| delta_error(table, source))?;
-        open.snapshot(table)
+        let mut log = self.table(table)?.lock().await;
+        log.refresh().await?;
+        Ok(log.snapshot())
     }
 
     /// The version that an application id last committed to a table.
@@ -187,10 +183,9 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Delta`] where the log is unreadable.
     pub async fn transaction(&self, table: Table, application: &str) -> Result<Option<i64>, LakeError> {
-        let open = self.table(table)?.lock().await;
-        let state = open.delta.snapshot().map_err(|source| delta_error(table, source))?;
-        let version = state.transaction_version(open.delta.log_store().as_ref(), application).await;
-        version.map_err(|source| delta_error(table, source))
+        let mut log = self.table(table)?.lock().await;
+        log.refresh().await?;
+        log.transaction(application).await
     }
 
     /// Commits to one table; returns when data and log entry are on disk.
@@ -205,24 +200,9 @@ impl Lake {
                 actions.push(Action::Add(self.write_file(table, &rows, !commit.rearranges).await?));
             }
         }
-        let mut open = self.table(table)?.lock().await;
         actions.extend(commit.remove.iter().map(|entry| Action::Remove(remove_action(entry, !commit.rearranges))));
-        let transactions = commit.transactions.into_iter().map(|(id, version)| Transaction::new(id, version)).collect();
-        let properties = CommitProperties::default().with_application_transactions(transactions);
-        let operation = if commit.rearranges {
-            DeltaOperation::Optimize { predicate: None, target_size: 0 }
-        } else {
-            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
-        };
-        let failed = |source| delta_error(table, source);
-        let state = open.delta.snapshot().map_err(failed)?;
-        let done = CommitBuilder::from(properties)
-            .with_actions(actions)
-            .build(Some(state), open.delta.log_store(), operation)
-            .await
-            .map_err(failed)?;
-        open.delta.state = Some(done.snapshot());
-        Ok(())
+        actions.extend(commit.transactions.into_iter().map(|(id, version)| Action::Txn(Transaction::new(id, version))));
+        self.table(table)?.lock().await.commit(actions, commit.rearranges).await
     }
 
     /// Reads the rows of a snapshot that were in force at `as_of` (all where `None`), in no order between files.
@@ -287,12 +267,11 @@ impl Lake {
     /// [`LakeError`] where a folder cannot be removed or a table not be made.
     pub async fn clear_facts(&self, _lock: &WriterLock) -> Result<(), LakeError> {
         for table in Table::ALL.into_iter().filter(|table| table.is_fact()) {
-            let mut open = self.table(table)?.lock().await;
+            let mut log = self.table(table)?.lock().await;
             let folder = self.root.join(table.folder());
             fs::remove_dir_all(&folder)
                 .map_err(|source| LakeError::Folder { path: folder.display().to_string(), source })?;
-            open.delta = self.open_table(table).await.map_err(|source| delta_error(table, source))?;
-            open.snapshot = None;
+            *log = self.open_table(table).await?;
         }
         Ok(())
     }
@@ -321,30 +300,18 @@ impl Lake {
         self.root.join(REBUILD_MARK).exists()
     }
 
-    fn table(&self, table: Table) -> Result<&Mutex<Open>, LakeError> {
+    fn table(&self, table: Table) -> Result<&Mutex<TableLog>, LakeError> {
         let reason = || format!("table \"{}\" is not open", table.folder());
         self.tables.get(&table).ok_or_else(|| LakeError::Corrupt { reason: reason() })
     }
 
-    async fn open_table(&self, table: Table) -> Result<DeltaTable, DeltaTableError> {
+    async fn open_table(&self, table: Table) -> Result<TableLog, LakeError> {
         let path = self.root.join(table.folder());
-        let location = Url::from_directory_path(&path)
-            .map_err(|()| DeltaTableError::InvalidTableLocation(path.display().to_string()))?;
-        let backend: Arc<dyn ObjectStore> = Arc::new(self.store.clone());
-        let mut delta =
-            DeltaTableBuilder::from_url(location.clone())?.with_storage_backend(backend, location).build()?;
-        if delta.verify_deltatable_existence().await? {
-            delta.load().await?;
-            return Ok(delta);
-        }
-        let schema: StructType = table.schema().as_ref().try_into_kernel()?;
-        let fields: Vec<StructField> = schema.fields().cloned().collect();
-        CreateBuilder::new()
-            .with_log_store(delta.log_store())
-            .with_table_name(table.folder().replace('/', "."))
-            .with_columns(fields)
-            .with_configuration([("delta.checkpointInterval", Some("100"))])
-            .await
+        let location = Url::from_directory_path(&path).map_err(|()| LakeError::Delta {
+            table: table.folder(),
+            source: Box::new(DeltaTableError::InvalidTableLocation(path.display().to_string())),
+        })?;
+        TableLog::open(table, location, self.store()).await
     }
 
     async fn write_file(&self, table: Table, rows: &RecordBatch, data_change: bool) -> Result<Add, LakeError> {
@@ -370,27 +337,6 @@ impl Lake {
     }
 }
 
-impl Open {
-    fn snapshot(&mut self, table: Table) -> Result<Snapshot, LakeError> {
-        let state = self.delta.snapshot().map_err(|source| delta_error(table, source))?;
-        let version = state.version();
-        if let Some(held) = self.snapshot.as_ref().filter(|held| held.version == version) {
-            return Ok(held.clone());
-        }
-        let files = state
-            .log_data()
-            .iter()
-            .map(|view| {
-                let size = u64::try_from(view.size()).unwrap_or(0);
-                FileEntry::from_log(view.path().into_owned(), size, view.stats().as_deref())
-            })
-            .collect();
-        let snapshot = Snapshot { table, version, files: Arc::new(files) };
-        self.snapshot = Some(snapshot.clone());
-        Ok(snapshot)
-    }
-}
-
 fn remove_action(entry: &FileEntry, data_change: bool) -> deltalake::kernel::Remove {
     deltalake::kernel::Remove {
         path: entry.name.clone(),
@@ -407,12 +353,8 @@ fn remove_action(entry: &FileEntry, data_change: bool) -> deltalake::kernel::Rem
 }
 
 /// File names and tombstones carry the machine's clock; no answer does.
-fn unix_millis() -> i64 {
+pub(crate) fn unix_millis() -> i64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn delta_error(table: Table, source: DeltaTableError) -> LakeError {
-    LakeError::Delta { table: table.folder(), source: Box::new(source) }
 }

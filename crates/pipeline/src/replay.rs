@@ -29,6 +29,7 @@ impl Stage {
             progress(records);
         }
         self.lake.end_rebuild(&self.lock)?;
+        self.resume().await?;
         info!(records, "replayed");
         Ok(records)
     }

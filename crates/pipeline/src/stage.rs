@@ -70,6 +70,8 @@ pub struct Stage {
     clock: StageClock,
     copies: Copies,
     last: Option<InstantRow>,
+    /// True from the start of a batch until it is published: what it left behind must be finished first.
+    broken: bool,
 }
 
 impl Stage {
@@ -79,14 +81,8 @@ impl Stage {
     /// [`LakeError::Busy`] where another process writes, other errors where the lake is unreadable.
     pub async fn open(lake: Arc<Lake>, normalizer: Arc<Normalizer>, clock: StageClock) -> Result<Self, PipelineError> {
         let lock = lake.lock_writer()?;
-        let mut stage = Self { lake, lock, normalizer, clock, copies: Copies::default(), last: None };
-        stage.last = stage.lake.last_instant().await?;
-        if stage.lake.rebuilding() {
-            info!("facts were being rebuilt when the last run ended; starting the replay again");
-            stage.replay(|_| ()).await?;
-        }
-        stage.load_copies().await?;
-        stage.finish_broken_batch().await?;
+        let mut stage = Self { lake, lock, normalizer, clock, copies: Copies::default(), last: None, broken: true };
+        stage.recover().await?;
         Ok(stage)
     }
 
@@ -101,6 +97,9 @@ impl Stage {
     /// # Errors
     /// [`PipelineError`]; the batch is finished by the next call or start.
     pub async fn step(&mut self) -> Result<Option<BatchReport>, PipelineError> {
+        if self.broken {
+            self.recover().await?;
+        }
         let positions = self.positions();
         let records = self.lake.inbox_between(&positions, None, BATCH_RECORDS_MAX).await?;
         if records.is_empty() {
@@ -135,6 +134,26 @@ impl Stage {
         Ok(merged)
     }
 
+    /// Goes on after a replay: every published batch is in the tables again.
+    pub(crate) async fn resume(&mut self) -> Result<(), PipelineError> {
+        self.last = self.lake.last_instant().await?;
+        self.broken = false;
+        Ok(())
+    }
+
+    /// Forgets what an unfinished batch left in memory, and finishes what it left in the tables.
+    async fn recover(&mut self) -> Result<(), PipelineError> {
+        if self.lake.rebuilding() {
+            info!("a replay was cut off; it is started again");
+            return self.replay(|_| ()).await.map(drop);
+        }
+        self.last = self.lake.last_instant().await?;
+        self.load_copies().await?;
+        self.finish_broken_batch().await?;
+        self.broken = false;
+        Ok(())
+    }
+
     async fn load_copies(&mut self) -> Result<(), PipelineError> {
         self.copies = Copies::default();
         if let Some(last) = &self.last {
@@ -147,8 +166,10 @@ impl Stage {
         Ok(())
     }
 
+    /// Starts from nothing, as a replay does; whatever cuts it off is recovered from by the next step.
     pub(crate) fn forget_copies(&mut self) {
         self.copies = Copies::default();
+        self.broken = true;
     }
 
     /// Commits one batch under `known_at` and publishes it. With `again`, tables that hold it already are left alone.
@@ -164,6 +185,7 @@ impl Stage {
             *last = record.offset.max(*last);
         }
         let taken = records.len();
+        self.broken = true;
         let outcomes = self.commit_batch(records, known_at, again).await?;
         let row = InstantRow {
             known_at,
@@ -178,6 +200,7 @@ impl Stage {
         };
         self.lake.commit(Table::Instants, commit).await?;
         self.last = Some(row);
+        self.broken = false;
         debug!(records = taken, %known_at, "batch published");
         Ok(BatchReport { known_at, records: taken, outcomes })
     }
