@@ -45,8 +45,16 @@ pub struct CollectorLimits {
 
 /// The secrets with which one shop signs: one, or two while it is rotated. Never printed.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Vec<String>")]
+#[serde(try_from = "SecretTexts")]
 pub struct ShopifySecrets(Vec<String>);
+
+/// As configured: a list, or one text, which is all that an environment variable can hold.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SecretTexts {
+    One(String),
+    Several(Vec<String>),
+}
 
 impl Default for CollectorLimits {
     fn default() -> Self {
@@ -66,6 +74,17 @@ impl ShopifySecrets {
     /// The secrets as bytes, in configured order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(String::as_bytes)
+    }
+}
+
+impl TryFrom<SecretTexts> for ShopifySecrets {
+    type Error = IntakeError;
+
+    fn try_from(texts: SecretTexts) -> Result<Self, IntakeError> {
+        Self::try_from(match texts {
+            SecretTexts::One(secret) => vec![secret],
+            SecretTexts::Several(secrets) => secrets,
+        })
     }
 }
 
@@ -101,6 +120,12 @@ mod tests {
         let printed = format!("{config:?} {config:#?}");
         assert!(printed.contains("shop_eu") && printed.contains("2 hidden"));
         assert!(!printed.contains("hush") && !printed.contains("old\""));
+    }
+
+    #[test]
+    fn one_secret_may_be_a_plain_text() {
+        let config: CollectorConfig = serde_json::from_str(r#"{"shopify": {"s": "hush"}}"#).expect("a config");
+        assert_eq!(config.shopify["s"], ShopifySecrets(vec!["hush".to_owned()]));
     }
 
     #[test]

@@ -93,6 +93,12 @@ pub enum NormalizeError {
         /// The columns that are known there.
         known: String,
     },
+    /// A message is larger than the collector's limit: a sender's mistake more often than something to keep.
+    #[error("the message has {bytes} bytes, more than the collector's limit for one message")]
+    Oversize {
+        /// Its size.
+        bytes: String,
+    },
     /// A report holds the platform's error instead of numbers.
     #[error("the platform answered with error {code} instead of a report")]
     PlatformError {
@@ -147,6 +153,7 @@ impl NormalizeError {
             | Self::MalformedJson { .. }
             | Self::MissingHeader { .. }
             | Self::MissingZone { .. }
+            | Self::Oversize { .. }
             | Self::PlatformError { .. } => {}
         }
         self
@@ -170,6 +177,7 @@ impl NormalizeError {
             Self::UnknownZone { .. } => "unknown_zone",
             Self::MissingZone { .. } => "missing_zone",
             Self::UnknownColumn { .. } => "unknown_column",
+            Self::Oversize { .. } => "oversize",
             Self::PlatformError { .. } => "platform_error",
         }
     }
@@ -198,11 +206,14 @@ impl NormalizeError {
             }
             Self::UnknownZone { field, .. } => format!("write an IANA time zone in \"{field}\", then import again"),
             Self::MissingZone { .. } => {
-                "import with the header \"tributary-account-zone\", or set \"zone\" of the source in the configuration"
+                "import with --zone (header \"tributary-account-zone\"), or set \"zone\" of the source in the configuration"
                     .to_owned()
             }
             Self::UnknownColumn { column, .. } => {
                 format!("pull the report again without \"{column}\", or update tributary")
+            }
+            Self::Oversize { .. } => {
+                "let the sender send less in one message, or raise collector.limits.message_bytes_max".to_owned()
             }
             Self::PlatformError { .. } => "mend what the platform names, then pull the report again".to_owned(),
         }

@@ -45,6 +45,9 @@ impl Source for Segment {
         if let Some(problem) = raw.header("unparsed") {
             return Err(NormalizeError::shape(&format!("the collector could not split the request ({problem})")));
         }
+        if let Some(bytes) = raw.header("oversize") {
+            return Err(NormalizeError::Oversize { bytes: bytes.to_owned() });
+        }
         let payload = json::readable(&raw.payload)?;
         let shared = raw.header("context").map(|text| json::readable(text.as_bytes())).transpose()?;
         let shared = shared.as_deref().map(json::top_object).transpose()?.unwrap_or_default();

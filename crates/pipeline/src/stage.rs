@@ -191,7 +191,8 @@ impl Stage {
             known_at,
             positions,
             adapters: env!("CARGO_PKG_VERSION").to_owned(),
-            simulated: self.clock == StageClock::Simulated,
+            // A lake that was once filled on a simulated clock stays marked: its numbers are never certified.
+            simulated: self.clock == StageClock::Simulated || self.last.as_ref().is_some_and(|last| last.simulated),
         };
         let commit = Commit {
             runs: vec![vec![encode(std::slice::from_ref(&row))?]],

@@ -315,8 +315,8 @@ impl Engine {
     async fn expand(&self, call: &Call, moment: Moment, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
         let derived = self.derived(moment).await?;
         match call.function {
-            "metric" => metric::expand(self, call, &derived, stamp),
-            "revenue_series" => metric::expand_series(self, call, &derived),
+            "metric" => metric::expand(self, call, stamp),
+            "revenue_series" => metric::expand_series(self, call, stamp),
             "funnel" => funnel::expand(self, call, &derived, stamp),
             "funnel_people" => funnel::expand_people(self, call, &derived, stamp),
             "bridge" => bridge::expand(self, call, &derived, stamp),

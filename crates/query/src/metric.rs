@@ -7,7 +7,6 @@ use definitions::{Formula, MetricContract, MetricCurrency, MetricPart, MetricZon
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    derived::Derived,
     engine::{Engine, EngineError, Expansion},
     period::{Grain, Span},
 };
@@ -17,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 /// [`EngineError::Definition`] for an unknown metric, [`EngineError::Asked`] for a dimension that it does not reach.
-pub fn expand(engine: &Engine, call: &Call, _derived: &Derived, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+pub fn expand(engine: &Engine, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
     let name = call.arguments.get("name").map_or("", String::as_str);
     let defined = engine.definitions().metric(name)?;
     let contract = &defined.value;
@@ -54,62 +53,92 @@ pub fn expand(engine: &Engine, call: &Call, _derived: &Derived, stamp: &mut Stam
     )))
 }
 
-/// Answers `revenue_series(grain, from, to, zone, currency)`: revenue per session beside the ledger on the same basis
-/// (difference 0), the ledger on entry date, and `timing`, what lies between the two.
+/// Answers `revenue_series(grain, from, to, zone, currency)`: the parts of the contract `revenue_per_session` beside the
+/// ledger on the same basis (difference 0), the ledger on entry date, and `timing`, what lies between the two.
 ///
 /// # Errors
-/// [`EngineError::Asked`] for arguments that cannot be read.
-pub fn expand_series(engine: &Engine, call: &Call, _derived: &Derived) -> Result<Expansion, EngineError> {
+/// [`EngineError::Asked`] for arguments that cannot be read, [`EngineError::Definition`] without that contract.
+pub fn expand_series(engine: &Engine, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+    let defined = engine.definitions().metric(SERIES_METRIC)?;
+    stamp.definitions.push(DefinitionStamp::of("metric", SERIES_METRIC, defined));
+    let Formula::Ratio { numerator, denominator } = &defined.value.formula else {
+        let message = format!("metric \"{SERIES_METRIC}\" is no ratio, so it has no series");
+        return Err(EngineError::Asked { message });
+    };
+    let unsound = || EngineError::Asked { message: format!("metric \"{SERIES_METRIC}\" does not fit its models") };
+    let sessions = &engine.definitions().semantic_model(&denominator.of)?.value;
+    let orders = &engine.definitions().semantic_model(&numerator.of)?.value;
+    let visits = sessions.aggregate_sql(denominator).ok_or_else(unsound)?;
+    let counted = orders.aggregate_sql(numerator).ok_or_else(unsound)?;
     let span = Span::of(call, &engine.settings().zone, Grain::Week)?;
     let currency = call.arguments.get("currency").map(|code| currency_code(code)).transpose()?;
-    let only = |column: &str| currency.as_ref().map_or(String::new(), |code| format!(" AND {column} = '{code}'"));
-    let basis = "coalesce(s.started_at, o.placed_at)";
-    let counted = "s.session_id IS NOT NULL AND NOT s.is_bot AND NOT s.is_internal";
-    let excluded = "s.session_id IS NOT NULL AND (s.is_bot OR s.is_internal)";
-    let zero = "CAST(0 AS DECIMAL(38, 6))";
-    let amount =
-        |condition: &str| format!("CAST(coalesce(sum(o.net_revenue) FILTER (WHERE {condition}), 0) AS DECIMAL(38, 6))");
-    let visits = format!(
-        "SELECT {} AS period, s.currency AS currency, count(*) AS sessions, 0 AS orders, {zero} AS counted, \
-         {zero} AS excluded, {zero} AS unassigned, {zero} AS ledger, {zero} AS entered \
-         FROM sessions s WHERE NOT s.is_bot AND NOT s.is_internal AND s.currency IS NOT NULL AND {}{} GROUP BY 1, 2",
-        span.period("s.started_at"),
-        span.condition("s.started_at"),
-        only("s.currency"),
-    );
-    let orders = format!(
-        "SELECT {} AS period, o.currency AS currency, 0 AS sessions, count(*) FILTER (WHERE {counted}) AS orders, \
-         {} AS counted, {} AS excluded, {} AS unassigned, {zero} AS ledger, {zero} AS entered \
-         FROM orders o LEFT JOIN sessions s ON o.session_id = s.session_id WHERE NOT o.test AND {}{} GROUP BY 1, 2",
-        span.period(basis),
-        amount(counted),
-        amount(excluded),
-        amount("s.session_id IS NULL"),
-        span.condition(basis),
-        only("o.currency"),
-    );
-    let entries =
-        "ledger l JOIN orders o ON l.order_key = o.order_key LEFT JOIN sessions s ON o.session_id = s.session_id";
-    let booked = |basis: &str, ledger: &str, entered: &str| {
-        format!(
-            "SELECT {} AS period, l.currency AS currency, 0 AS sessions, 0 AS orders, {zero} AS counted, \
-             {zero} AS excluded, {zero} AS unassigned, {ledger} AS ledger, {entered} AS entered \
-             FROM {entries} WHERE l.in_net_revenue AND NOT l.test AND {}{} GROUP BY 1, 2",
-            span.period(basis),
-            span.condition(basis),
-            only("l.currency"),
-        )
+    let sessions = SeriesPart {
+        from: sessions.from_sql(),
+        basis: "sessions.started_at",
+        currency: "sessions.currency",
+        columns: &[("sessions", &visits)],
     };
-    let sum = "CAST(coalesce(sum(l.amount), 0) AS DECIMAL(38, 6))";
-    let union = [visits, orders, booked(basis, sum, zero), booked("l.occurred_at", zero, sum)].join(" UNION ALL ");
+    let net = |condition: &str| format!("sum(orders.net_revenue) FILTER (WHERE NOT orders.test AND {condition})");
+    let (assigned, unassigned) = (net("orders.assigned"), net("NOT orders.assigned"));
+    let orders = SeriesPart {
+        from: orders.from_sql(),
+        basis: "coalesce(session.started_at, orders.placed_at)",
+        currency: "orders.currency",
+        columns: &[("counted", &counted), ("assigned", &assigned), ("unassigned", &unassigned)],
+    };
+    let entries = "ledger LEFT JOIN orders ON ledger.order_key = orders.order_key \
+                   LEFT JOIN sessions ON orders.session_id = sessions.session_id";
+    let booked = "sum(ledger.amount) FILTER (WHERE ledger.in_net_revenue AND NOT ledger.test)";
+    let (same_basis, entry_date) = ([("ledger", booked)], [("entered", booked)]);
+    let ledger = |basis, columns| SeriesPart { from: entries.to_owned(), basis, currency: "ledger.currency", columns };
+    let parts = [
+        sessions,
+        orders,
+        ledger("coalesce(sessions.started_at, ledger.placed_at)", &same_basis),
+        ledger("ledger.occurred_at", &entry_date),
+    ];
+    let union: Vec<String> = parts.iter().map(|part| part.select(&span, currency.as_deref())).collect();
     Ok(Expansion::Query(format!(
-        "SELECT period, currency, sum(sessions) AS sessions, sum(orders) AS orders, sum(counted) AS net_revenue, \
+        "SELECT period, currency, CAST(sum(sessions) AS BIGINT) AS sessions, sum(counted) AS net_revenue, \
          CAST(sum(counted) AS DOUBLE) / nullif(CAST(sum(sessions) AS DOUBLE), 0) AS revenue_per_session, \
-         sum(excluded) AS excluded, sum(unassigned) AS unassigned, sum(ledger) AS ledger, \
-         sum(counted) + sum(excluded) + sum(unassigned) - sum(ledger) AS difference, \
+         sum(assigned) - sum(counted) AS excluded, sum(unassigned) AS unassigned, sum(ledger) AS ledger, \
+         sum(assigned) + sum(unassigned) - sum(ledger) AS difference, \
          sum(entered) AS ledger_entry_date, sum(entered) - sum(ledger) AS timing \
-         FROM ({union}) GROUP BY period, currency ORDER BY period, currency"
+         FROM ({}) WHERE currency IS NOT NULL GROUP BY period, currency ORDER BY period, currency",
+        union.join(" UNION ALL ")
     )))
+}
+
+/// The contract whose parts the series shows.
+const SERIES_METRIC: &str = "revenue_per_session";
+/// Columns of the series' union, each filled by one of its parts.
+const SERIES_COLUMNS: [&str; 6] = ["sessions", "counted", "assigned", "unassigned", "ledger", "entered"];
+
+/// One SELECT of the series' union.
+struct SeriesPart<'a> {
+    from: String,
+    basis: &'a str,
+    currency: &'a str,
+    columns: &'a [(&'a str, &'a str)],
+}
+
+impl SeriesPart<'_> {
+    fn select(&self, span: &Span, currency: Option<&str>) -> String {
+        let column = |name: &str| {
+            let filled = self.columns.iter().find(|(column, _)| *column == name);
+            let value = filled.map_or("0".to_owned(), |(_, aggregate)| format!("coalesce({aggregate}, 0)"));
+            format!("CAST({value} AS DECIMAL(38, 6)) AS {name}")
+        };
+        let only = currency.map_or(String::new(), |code| format!(" AND {} = '{code}'", self.currency));
+        format!(
+            "SELECT {} AS period, {} AS currency, {} FROM {} WHERE {}{only} GROUP BY 1, 2",
+            span.period(self.basis),
+            self.currency,
+            SERIES_COLUMNS.map(column).join(", "),
+            self.from,
+            span.condition(self.basis),
+        )
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one SELECT of a union, written in one place")]

@@ -84,7 +84,7 @@ pub struct RejectRow {
 /// A definition as it came into force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefinitionRow {
-    /// `metric`, `funnel`, `policy`, `platform_policy`, `channels`.
+    /// `semantic_model`, `metric`, `funnel`, `policy`, `platform_policy`.
     pub kind: String,
     /// Its name.
     pub name: String,

@@ -9,7 +9,7 @@ use query::{Answer, Question};
 
 use crate::{
     demo, import,
-    node::{Node, NodeOptions},
+    node::{Node, NodeOptions, told_to_stop},
     output, settings,
 };
 
@@ -181,7 +181,7 @@ async fn serve(options: NodeOptions) -> Result<()> {
     let node = Node::start(&options).await?;
     let serving = node.serve().await?;
     println!("listening on http://{}", serving.address());
-    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    told_to_stop().await?;
     println!("stopping");
     serving.stop().await
 }

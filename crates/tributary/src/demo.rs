@@ -13,7 +13,7 @@ use reqwest::{Client, StatusCode};
 use simulator::{Door, Payload, World, WorldConfig};
 
 use crate::{
-    node::{Node, NodeOptions, Serving},
+    node::{Node, NodeOptions, Serving, told_to_stop},
     output::{progress, spinner, table},
 };
 
@@ -54,7 +54,7 @@ pub async fn run(arguments: DemoArguments, options: NodeOptions) -> Result<()> {
     println!("\ndone in {:.0} s", started.elapsed().as_secs_f64());
     if !arguments.exit {
         println!("serving on http://{}; Ctrl-C ends", serving.address());
-        tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+        told_to_stop().await?;
         println!("stopping");
     }
     serving.stop().await
@@ -179,8 +179,8 @@ async fn screen(node: &Node) -> Result<()> {
     println!("  target/debug/tributary --data {data} metric revenue_per_session --grain month --by channel");
     println!("  target/debug/tributary --data {data} sql \"SELECT * FROM bridge_orders('meta_ads', 15) LIMIT 10\"");
     println!(
-        "  curl -s -d '{{\"sql\":\"SELECT * FROM funnel(''checkout'')\",\"format\":\"csv\"}}' \
-              -H 'content-type: application/json' http://{}/v1/sql",
+        "  curl -s -H 'content-type: application/json' http://{}/v1/sql \\\n    \
+         -d \"{{\\\"sql\\\":\\\"SELECT * FROM funnel('checkout')\\\",\\\"format\\\":\\\"csv\\\"}}\"",
         node.settings.server.listen
     );
     Ok(())

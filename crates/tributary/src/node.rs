@@ -230,6 +230,19 @@ impl Serving {
     }
 }
 
+/// Waits for Ctrl-C or SIGTERM: a terminal's way of saying stop, and a service manager's.
+///
+/// # Errors
+/// Where the operating system takes no handler.
+pub async fn told_to_stop() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.context("cannot wait for Ctrl-C"),
+        _ = terminated.recv() => Ok(()),
+    }
+}
+
 /// The machine's clock.
 #[must_use]
 pub fn now() -> UtcMillis {
