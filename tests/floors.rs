@@ -1,5 +1,7 @@
 //! The floors of `ARCHITECTURE.md`, proven over the resolved dependency graph, transitive edges too.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};

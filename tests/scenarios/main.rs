@@ -1,5 +1,7 @@
 //! End to end, in one binary: what a user must be able to rely on.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 mod bad_input;
 mod clients;
 mod crash;

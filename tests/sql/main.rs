@@ -1,5 +1,7 @@
 //! SQL files: each `.slt` is a conversation with an engine over a small lake that is filled from the payloads beside it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::path::Path;
 
 use end_to_end::house::{House, repository, texts};

@@ -153,7 +153,7 @@ impl Asked<'_> {
     /// Orders with a touch or a credit of this account.
     fn orders(&self, account: &Account, accounts: &[Account]) -> Vec<BridgeOrder> {
         let orders = self.derived.orders.iter().map(|order| self.order(order, account, accounts));
-        orders.filter(|order| touches_account(order)).collect()
+        orders.filter(touches_account).collect()
     }
 
     fn order(&self, order: &OrderRow, account: &Account, accounts: &[Account]) -> BridgeOrder {

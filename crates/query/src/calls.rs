@@ -190,7 +190,7 @@ mod tests {
             "SELECT * FROM metric('aov', grain => 'day', from => DATE '2026-01-01') AS m JOIN sessions s ON true",
         )
         .unwrap();
-        assert_eq!(rest, "SELECT * FROM call_0 AS m JOIN sessions AS s ON true");
+        assert_eq!(rest, "SELECT * FROM call_0 AS m JOIN sessions s ON true");
         let expected = [("from", "2026-01-01"), ("grain", "day"), ("name", "aov")];
         assert_eq!(calls[0].arguments, expected.map(|(k, v)| (k, v.to_owned())).into());
     }

@@ -144,7 +144,7 @@ fn unit_runs(derived: &Derived, definition: &FunnelDefinition, shape: FunnelShap
             .collect(),
         FunnelUnit::Session => by_device
             .chunk_by(|a, b| a.device == b.device)
-            .flat_map(|events| session_chunks(events))
+            .flat_map(session_chunks)
             .filter_map(|events| {
                 let session = derived.sessions.get(events[0].session as usize);
                 run_of(&|| session.map(|s| format!("{:032x}", s.key)), &mut events.into_iter())

@@ -1,13 +1,14 @@
 //! The running house: one lake, its doors, its normaliser, its engine.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use axum::Router;
 use definitions::Definitions;
 use ingestion::{Clock, Collector, IntakeQueue, intake_queue};
@@ -16,6 +17,7 @@ use model::UtcMillis;
 use normalization::Normalizer;
 use pipeline::{Stage, StageClock, definitions as definition_records, run_intake};
 use query::Engine;
+use server::format::text_column;
 use tables::DefinitionRow;
 use tokio::{
     net::TcpListener,
@@ -181,16 +183,11 @@ impl Node {
             ..query::Question::default()
         };
         let recorded = self.engine.answer(&question).await?;
-        let mut in_force = std::collections::BTreeMap::new();
+        let mut in_force = BTreeMap::new();
         for batch in &recorded.batches {
-            let texts =
-                batch.columns().iter().map(|c| server::format::text_column(c)).collect::<Result<Vec<_>, _>>()?;
-            for row in 0..batch.num_rows() {
-                in_force.insert(
-                    (texts[0][row].clone(), texts[1][row].clone()),
-                    (texts[2][row].clone(), texts[3][row].clone()),
-                );
-            }
+            let [kind, name, hash, status] = batch.columns() else { bail!("facts.definitions has other columns") };
+            let rows = text_column(kind)?.into_iter().zip(text_column(name)?);
+            in_force.extend(rows.zip(text_column(hash)?.into_iter().zip(text_column(status)?)));
         }
         let at = match self.clock {
             StageClock::System => now(),
@@ -282,7 +279,7 @@ fn contact_key(settings: &Settings) -> [u8; 32] {
 fn definition_rows(definitions: &Definitions, in_force_at: UtcMillis) -> Vec<DefinitionRow> {
     fn rows<T>(
         kind: &str,
-        defined: &std::collections::BTreeMap<String, definitions::Defined<T>>,
+        defined: &BTreeMap<String, definitions::Defined<T>>,
         in_force_at: UtcMillis,
     ) -> Vec<DefinitionRow> {
         defined

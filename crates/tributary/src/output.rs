@@ -52,10 +52,10 @@ pub fn table(answer: &Answer) -> Result<Table> {
         }
     }
     for (index, field) in answer.schema.fields().iter().enumerate() {
-        if field.data_type().is_numeric() {
-            if let Some(column) = table.column_mut(index) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+        if field.data_type().is_numeric()
+            && let Some(column) = table.column_mut(index)
+        {
+            column.set_cell_alignment(CellAlignment::Right);
         }
     }
     Ok(table)

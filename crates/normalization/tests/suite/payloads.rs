@@ -86,7 +86,7 @@ fn cases_of_the_rejects_folder_are_rejected_and_no_others() {
         "missing_field",
         "missing_header",
         "missing_zone",
-            "oversize",
+        "oversize",
         "platform_error",
         "unknown_column",
         "unknown_currency",

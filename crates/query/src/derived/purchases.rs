@@ -66,10 +66,10 @@ pub fn orders(
     let mut rows = Vec::with_capacity(documents.len());
     for order in &documents {
         let row = order_row(facts, order, &seen, &index)?;
-        if let (Assignment::Session(number), false) = (row.assignment, row.posted.test) {
-            if let Some(session) = sessions.get_mut(number as usize) {
-                session.converted = true;
-            }
+        if let (Assignment::Session(number), false) = (row.assignment, row.posted.test)
+            && let Some(session) = sessions.get_mut(number as usize)
+        {
+            session.converted = true;
         }
         rows.push(row);
     }
