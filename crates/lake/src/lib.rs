@@ -1,7 +1,7 @@
 //! The lake: open Delta tables in one folder, every commit synced, every row with the instant at which it was known.
 //!
 //! In reading order: [`disk`] (what "durable" means), [`lake`] (tables, commits, snapshots), `log` (one table's Delta log),
-//! [`file`] (one Parquet run),
+//! [`mod@file`] (one Parquet run),
 //! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few), [`instants`] (what is published).
 
 pub mod disk;

@@ -15,7 +15,7 @@ pub const COLLECTOR: &str = "collector";
 /// Most records in one commit to the inbox.
 const BATCH_RECORDS_MAX: usize = 50_000;
 /// Longest time that a record waits for others.
-const BATCH_WAIT: Duration = Duration::from_millis(20);
+const BATCH_WAIT: Duration = Duration::from_millis(5);
 
 /// Takes batches from the doors until all of them are gone. A record is acknowledged when its batch is committed and
 /// synced; `arrived` is told after each.

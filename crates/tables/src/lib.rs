@@ -1,6 +1,6 @@
 //! The one place where a stored column has a name, a type, a sort order and a doc line.
 //!
-//! In reading order: the list of tables ([`table`]), how a column is declared and encoded ([`column`]), how columns are
+//! In reading order: the list of tables ([`table`]), how a column is declared and encoded ([`mod@column`]), how columns are
 //! read back ([`cells`]); then a file per group of tables.
 
 pub mod table;
