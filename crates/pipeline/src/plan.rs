@@ -214,3 +214,67 @@ fn outcome(record: &Read, outcome: Outcome, reason: Option<String>) -> OutcomeRo
         conflicting: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::UtcMillis;
+
+    /// A readable record without facts: copy `copy` of the one key, which came at `copy` ms.
+    fn record(copy: i64) -> Read {
+        Read {
+            channel: "collector".to_owned(),
+            offset: copy,
+            source: "web".to_owned(),
+            key: format!("{:032x}", 7),
+            content_hash: format!("{copy:032x}"),
+            rank: Rank { received_at: UtcMillis(copy), content: copy as u128 },
+            says: Says::Payload(Verdict::Ignored { reason: "partial" }),
+        }
+    }
+
+    /// Every order of four copies, cut into batches in every way: what the tables hold in the end.
+    fn in_the_end(order: &[i64], cuts: u32) -> BTreeMap<i64, (Outcome, bool)> {
+        let mut copies = Copies::default();
+        let mut stored: BTreeMap<i64, OutcomeRow> = BTreeMap::new();
+        let mut batch = Vec::new();
+        for (position, copy) in order.iter().enumerate() {
+            batch.push(record(*copy));
+            if cuts & (1 << position) != 0 || position + 1 == order.len() {
+                let plan = plan(std::mem::take(&mut batch), &mut copies).unwrap();
+                if !plan.superseded.keys.is_empty() {
+                    let former = reassess(stored.values().cloned().collect(), &plan.superseded);
+                    stored = former.into_iter().map(|row| (row.offset, row)).collect();
+                }
+                stored.extend(plan.outcomes.into_iter().map(|row| (row.offset, row)));
+            }
+        }
+        stored.into_iter().map(|(copy, row)| (copy, (row.outcome, row.conflicting))).collect()
+    }
+
+    #[test]
+    fn the_earliest_copy_stays_whatever_the_order_and_the_batches() {
+        let expected: BTreeMap<i64, (Outcome, bool)> = (1..=4)
+            .map(|copy| (copy, (if copy == 1 { Outcome::Ignored } else { Outcome::Duplicate }, copy != 1)))
+            .collect();
+        let mut orders = vec![vec![]];
+        for copy in 1..=4 {
+            orders = orders
+                .into_iter()
+                .flat_map(|order: Vec<i64>| {
+                    (0..=order.len()).map(move |at| {
+                        let mut longer = order.clone();
+                        longer.insert(at, copy);
+                        longer
+                    })
+                })
+                .collect();
+        }
+        assert_eq!(orders.len(), 24);
+        for order in &orders {
+            for cuts in 0..8 {
+                assert_eq!(in_the_end(order, cuts), expected, "{order:?} cut at {cuts:b}");
+            }
+        }
+    }
+}
