@@ -39,6 +39,9 @@ async fn the_demo_of_seed_2_equals_the_truth_of_seed_2() {
     let found = differences(&answers, &of_world(&world(2)));
     assert!(found.is_empty(), "{} differences:\n{}", found.len(), found[..found.len().min(20)].join("\n"));
     assert!(!differences(&answers, &of_world(&world(1))).is_empty(), "seed 1 gives the same figures");
+    let running = tributary(&data, free_port()).args(arguments).output().unwrap();
+    assert!(String::from_utf8_lossy(&running.stderr).contains("a demo is running"), "a demo replaces no open lake");
+    drop(house);
     let again = tributary(&data, free_port()).args(arguments).output().unwrap();
     assert!(again.status.success(), "a demo replaces an earlier demo");
     std::fs::remove_file(data.join(".demo")).unwrap();

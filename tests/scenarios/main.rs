@@ -9,6 +9,7 @@ mod demo;
 mod interop;
 mod laws;
 mod process;
+mod robust;
 mod serving;
 mod shopify_fixtures;
 mod truth;

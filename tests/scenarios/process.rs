@@ -45,10 +45,16 @@ pub struct Serving {
 impl Serving {
     /// Starts `tributary serve` and waits until it is ready.
     pub async fn start(data: &Path, clock: &str) -> Self {
+        Self::start_with(data, clock, &[]).await
+    }
+
+    /// The same, with more settings.
+    pub async fn start_with(data: &Path, clock: &str, settings: &[(&str, &str)]) -> Self {
         let port = free_port();
         let child = tributary(data, port)
             .arg("serve")
             .env("TRIBUTARY__COLLECTOR__CLOCK", clock)
+            .envs(settings.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

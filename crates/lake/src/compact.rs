@@ -18,8 +18,10 @@ use crate::{
 const FAN_IN: usize = 8;
 /// Rows of a file of the lowest tier.
 const TIER_ROWS: usize = 4096;
-/// Files above this are left as they are.
-const FILE_ROWS_MAX: usize = 2_000_000;
+/// Files from this on are left as they are, so that a merge holds few rows in memory.
+const FILE_ROWS_MAX: usize = 256 * 1024;
+/// Most bytes, as stored, that one merge reads.
+const MERGE_BYTES_MAX: u64 = 128 << 20;
 
 impl Lake {
     /// Merges one tier of a table's small files, if one is full. True where something was merged. Of the inbox, only
@@ -53,6 +55,7 @@ impl Lake {
             remove: files,
             transactions: vec![("compact".to_owned(), fence)],
             rearranges: true,
+            expects: None,
         };
         self.commit(table, commit).await?;
         Ok(true)
@@ -81,7 +84,16 @@ fn full_tier(table: Table, files: &[FileEntry], positions: &BTreeMap<String, i64
         };
         tiers.entry((group, tier(entry.rows))).or_default().push(entry.clone());
     }
-    tiers.into_values().find(|files| files.len() >= FAN_IN)
+    tiers.into_values().filter(|files| files.len() >= FAN_IN).map(within_memory).find(|files| files.len() > 1)
+}
+
+fn within_memory(files: Vec<FileEntry>) -> Vec<FileEntry> {
+    let mut bytes = 0;
+    let fits = |entry: &FileEntry| {
+        bytes += entry.size;
+        bytes <= MERGE_BYTES_MAX
+    };
+    files.into_iter().take(2 * FAN_IN).take_while(fits).collect()
 }
 
 fn tier(rows: usize) -> u32 {

@@ -56,13 +56,13 @@ pub enum LakeError {
         /// What Delta said.
         source: Box<DeltaTableError>,
     },
-    /// Another process took away a file that this commit replaces.
-    #[error("table \"{table}\": file \"{file}\" is no longer in force; nothing was committed, try again")]
+    /// Another commit came between: what this one rests on is no longer so.
+    #[error("table \"{table}\": {reason}; nothing was committed, try again")]
     Conflict {
         /// Which table.
         table: String,
-        /// The file.
-        file: String,
+        /// What has changed.
+        reason: String,
     },
     /// Storage refused.
     #[error("storage: {0}")]
@@ -96,6 +96,8 @@ pub struct Commit {
     pub remove: Vec<FileEntry>,
     /// Application id and version: which records or batch this commit holds.
     pub transactions: Vec<(String, i64)>,
+    /// Application id and the version that it must have committed last; otherwise nothing is committed.
+    pub expects: Option<(String, Option<i64>)>,
     /// True where rows only move (compaction): readers of changes skip it.
     pub rearranges: bool,
 }
@@ -202,7 +204,7 @@ impl Lake {
         }
         actions.extend(commit.remove.iter().map(|entry| Action::Remove(remove_action(entry, !commit.rearranges))));
         actions.extend(commit.transactions.into_iter().map(|(id, version)| Action::Txn(Transaction::new(id, version))));
-        self.table(table)?.lock().await.commit(actions, commit.rearranges).await
+        self.table(table)?.lock().await.commit(actions, commit.expects.as_ref(), commit.rearranges).await
     }
 
     /// Reads the rows of a snapshot that were in force at `as_of` (all where `None`), in no order between files.
@@ -279,10 +281,12 @@ impl Lake {
     /// Marks the facts as being rebuilt: until [`Lake::end_rebuild`], no question is answered from them.
     ///
     /// # Errors
-    /// [`LakeError::Folder`] where the mark cannot be written.
-    pub fn begin_rebuild(&self, _lock: &WriterLock) -> Result<(), LakeError> {
-        let path = self.root.join(REBUILD_MARK);
-        fs::write(&path, "").map_err(|source| LakeError::Folder { path: path.display().to_string(), source })
+    /// [`LakeError::Store`] where the mark cannot be written.
+    pub async fn begin_rebuild(&self, _lock: &WriterLock) -> Result<(), LakeError> {
+        let mark = Path::from_absolute_path(self.root.join(REBUILD_MARK)).map_err(object_store::Error::from)?;
+        // Through the store, which syncs: the mark must be on disk before the first fact is gone.
+        self.store.put(&mark, PutPayload::new()).await?;
+        Ok(())
     }
 
     /// Takes the mark away.

@@ -87,7 +87,12 @@ impl TableLog {
     }
 
     /// Adds one entry. All of it is in force, or nothing.
-    pub async fn commit(&mut self, actions: Vec<Action>, rearranges: bool) -> Result<(), LakeError> {
+    pub async fn commit(
+        &mut self,
+        actions: Vec<Action>,
+        expects: Option<&(String, Option<i64>)>,
+        rearranges: bool,
+    ) -> Result<(), LakeError> {
         let operation = if rearranges { "OPTIMIZE" } else { "WRITE" };
         let info = json!({ "commitInfo": {
             "timestamp": crate::lake::unix_millis(), "operation": operation, "operationParameters": {},
@@ -102,6 +107,7 @@ impl TableLog {
         }
         loop {
             self.refuse_lost_files(&actions)?;
+            self.refuse_unexpected(expects).await?;
             let payload = PutPayload::from(entry.clone());
             match self.store.put_opts(&self.entry(self.version + 1), payload, PutMode::Create.into()).await {
                 Ok(_) => break,
@@ -161,7 +167,20 @@ impl TableLog {
             Action::Remove(remove) if !self.files.contains_key(&remove.path) => Some(&remove.path),
             _ => None,
         });
-        lost.map_or(Ok(()), |path| Err(LakeError::Conflict { table: self.table.folder(), file: path.clone() }))
+        lost.map_or(Ok(()), |path| {
+            let reason = format!("file \"{path}\" is no longer in force");
+            Err(LakeError::Conflict { table: self.table.folder(), reason })
+        })
+    }
+
+    async fn refuse_unexpected(&self, expects: Option<&(String, Option<i64>)>) -> Result<(), LakeError> {
+        let Some((application, version)) = expects else { return Ok(()) };
+        let found = self.transaction(application).await?;
+        if found == *version {
+            return Ok(());
+        }
+        let reason = format!("\"{application}\" stands at {found:?}, expected {version:?}");
+        Err(LakeError::Conflict { table: self.table.folder(), reason })
     }
 
     /// A log without its newest checkpoint is whole, only slower to open: a failure is tried again 100 commits later.

@@ -172,11 +172,14 @@ impl Books {
         Ok(())
     }
 
-    /// The key of the report: its accounts, and its content.
+    /// The key of the report: its accounts, its content, and what was said of its scope beside it, so that a report
+    /// that was taken in with a wrong zone or wrong days can be taken in again.
     pub(crate) fn key(&self, raw: &RawRecord) -> RecordKey {
         let mut accounts: Vec<&str> = self.days.keys().map(|pull| pull.account.as_str()).collect();
         accounts.dedup();
-        RecordKey { source: raw.source.clone(), node: accounts.join(","), id: raw.content_hash() }
+        let said = ["tributary-pull-from", "tributary-pull-to", "tributary-account-zone"].map(|name| raw.header(name));
+        let id = format!("{}/{}", raw.content_hash(), said.map(|text| text.unwrap_or("-")).join("/"));
+        RecordKey { source: raw.source.clone(), node: accounts.join(","), id }
     }
 
     /// Pulls, then costs, then claims, each in the order of place and claim.

@@ -38,33 +38,44 @@ pub async fn run_intake(lake: Arc<Lake>, mut doors: BatchReceiver, arrived: Arc<
 
 /// Appends records to a channel of the inbox, at the positions after its last. Returns the last offset, if any.
 ///
-/// The position is read back from the table before every write, so that a crash between commit and acknowledgement
-/// never gives two records one position.
+/// The position is read back from the table before every write and checked again by the commit itself, so that neither
+/// a crash nor another process on the same channel gives two records one position.
 ///
 /// # Errors
 /// [`LakeError`]; nothing is stored then.
 pub async fn append_records(lake: &Lake, channel: &str, records: Vec<Incoming>) -> Result<Option<i64>, LakeError> {
-    let last = lake.transaction(Table::Inbox, channel).await?.unwrap_or(-1);
-    if records.is_empty() {
-        return Ok((last >= 0).then_some(last));
+    loop {
+        let last = lake.transaction(Table::Inbox, channel).await?;
+        if records.is_empty() {
+            return Ok(last);
+        }
+        let first = last.map_or(0, |last| last + 1);
+        let positioned: Vec<RawRecord> =
+            records.iter().zip(first..).map(|(record, offset)| at_position(record, channel, offset)).collect();
+        let end = first + positioned.len() as i64 - 1;
+        let batch = tokio::task::spawn_blocking(move || tables::encode(&positioned)).await??;
+        let commit = Commit {
+            runs: vec![vec![batch]],
+            transactions: vec![(channel.to_owned(), end)],
+            expects: Some((channel.to_owned(), last)),
+            ..Commit::default()
+        };
+        match lake.commit(Table::Inbox, commit).await {
+            Err(LakeError::Conflict { .. }) => {}
+            done => return done.map(|()| Some(end)),
+        }
     }
-    let positioned: Vec<RawRecord> = records
-        .into_iter()
-        .zip(last + 1..)
-        .map(|(record, offset)| RawRecord {
-            source: record.source,
-            channel: channel.to_owned(),
-            offset,
-            received_at: record.received_at,
-            headers: record.headers,
-            payload: record.payload,
-        })
-        .collect();
-    let end = last + positioned.len() as i64;
-    let batch = tokio::task::spawn_blocking(move || tables::encode(&positioned)).await??;
-    let commit = Commit { runs: vec![vec![batch]], transactions: vec![(channel.to_owned(), end)], ..Commit::default() };
-    lake.commit(Table::Inbox, commit).await?;
-    Ok(Some(end))
+}
+
+fn at_position(record: &Incoming, channel: &str, offset: i64) -> RawRecord {
+    RawRecord {
+        source: record.source.clone(),
+        channel: channel.to_owned(),
+        offset,
+        received_at: record.received_at,
+        headers: record.headers.clone(),
+        payload: record.payload.clone(),
+    }
 }
 
 /// The last offset of every channel in the inbox.

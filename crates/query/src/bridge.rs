@@ -13,9 +13,9 @@ use tables::column::instants;
 
 use crate::{
     answer::{DefinitionStamp, Stamp},
-    calls::Call,
+    calls::{Call, hint},
     derived::{CreditRow, Derived, OrderRow, TouchRow, rows::receiver},
-    engine::{Engine, EngineError, Expansion},
+    engine::{Answering, EngineError, Expansion},
     funnel::table,
     period::{Grain, Span},
 };
@@ -44,7 +44,12 @@ struct Asked<'a> {
 ///
 /// # Errors
 /// [`EngineError::Definition`] for an unknown platform or policy, [`EngineError::Asked`] where nothing was reported.
-pub fn expand(engine: &Engine, call: &Call, derived: &Derived, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+pub(crate) fn expand(
+    engine: &Answering,
+    call: &Call,
+    derived: &Derived,
+    stamp: &mut Stamp,
+) -> Result<Expansion, EngineError> {
     let statements = statements(engine, call, derived, stamp)?;
     let rows: Vec<(&Statement, &reconcile::BridgeLine)> =
         statements.iter().flat_map(|statement| statement.lines.iter().map(move |line| (statement, line))).collect();
@@ -70,8 +75,8 @@ pub fn expand(engine: &Engine, call: &Call, derived: &Derived, stamp: &mut Stamp
 ///
 /// # Errors
 /// As [`expand`], and [`EngineError::Asked`] for a line that is none.
-pub fn expand_orders(
-    engine: &Engine,
+pub(crate) fn expand_orders(
+    engine: &Answering,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
@@ -105,7 +110,7 @@ pub fn expand_orders(
 }
 
 fn statements(
-    engine: &Engine,
+    engine: &Answering,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
@@ -130,6 +135,11 @@ fn statements(
     };
     let accounts = accounts(&claims, platform)?;
     let wanted = call.arguments.get("account");
+    if let Some(unknown) = wanted.filter(|wanted| accounts.iter().all(|account| account.id != **wanted)) {
+        let known: Vec<&str> = accounts.iter().map(|account| account.id.as_str()).collect();
+        let message = format!("\"{platform}\" has no account \"{unknown}\"{}", hint(unknown, known));
+        return Err(EngineError::Asked { message });
+    }
     let mut statements = Vec::new();
     for account in accounts.iter().filter(|account| wanted.is_none_or(|wanted| *wanted == account.id)) {
         let orders = asked.orders(account, &accounts);

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use datafusion::sql::{
     parser::Statement as ParsedStatement,
     sqlparser::ast::{
-        Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Statement, TableFactor, UnaryOperator,
-        Value, VisitMut, VisitorMut,
+        Expr, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, ObjectName, ObjectNamePart, SelectItem, SetExpr,
+        Statement, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
     },
 };
 use strsim::damerau_levenshtein;
@@ -61,6 +61,27 @@ pub fn take_calls(statement: &mut ParsedStatement) -> Result<Vec<Call>, EngineEr
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(taker.calls),
     }
+}
+
+/// True where a statement (after [`take_calls`]) shows the columns of one call as they are: nothing is computed,
+/// filtered, joined or grouped on the way. Ordering and cutting leave numbers as they are.
+#[must_use]
+pub fn only_shows_a_call(statement: &ParsedStatement) -> bool {
+    let ParsedStatement::Statement(statement) = statement else { return false };
+    let Statement::Query(query) = statement.as_ref() else { return false };
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let plain =
+        |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::UnnamedExpr(Expr::Identifier(_)));
+    let [from] = select.from.as_slice() else { return false };
+    let is_call = matches!(&from.relation, TableFactor::Table { name, .. } if name.to_string() == table_name(0));
+    let untouched = select.selection.is_none() && select.having.is_none() && select.distinct.is_none();
+    let ungrouped = matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
+    query.with.is_none()
+        && is_call
+        && from.joins.is_empty()
+        && untouched
+        && ungrouped
+        && select.projection.iter().all(plain)
 }
 
 /// Name of the table that takes the place of the n-th call.
@@ -193,6 +214,29 @@ mod tests {
         assert_eq!(rest, "SELECT * FROM call_0 AS m JOIN sessions s ON true");
         let expected = [("from", "2026-01-01"), ("grain", "day"), ("name", "aov")];
         assert_eq!(calls[0].arguments, expected.map(|(k, v)| (k, v.to_owned())).into());
+    }
+
+    #[test]
+    fn only_a_call_that_is_shown_as_it_is_can_be_certified() {
+        let shows = |sql: &str| {
+            let mut statement = DFParser::parse_sql(sql).unwrap().pop_front().unwrap();
+            take_calls(&mut statement).unwrap();
+            only_shows_a_call(&statement)
+        };
+        assert!(
+            shows("SELECT * FROM metric('aov')") && shows("SELECT period, value FROM metric('aov') ORDER BY 1 LIMIT 3")
+        );
+        for sql in [
+            "SELECT value * 2 FROM metric('aov')",
+            "SELECT value AS other FROM metric('aov')",
+            "SELECT 42 FROM metric('aov')",
+            "SELECT * FROM metric('aov') WHERE value > 1",
+            "SELECT value FROM metric('aov') GROUP BY value",
+            "SELECT * FROM metric('aov') a JOIN metric('aov') b ON true",
+            "SELECT * FROM orders",
+        ] {
+            assert!(!shows(sql), "{sql}");
+        }
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Derived {
     pub sessions: Vec<SessionRow>,
     /// Orders, by (shop, order id).
     pub orders: Vec<OrderRow>,
+    /// Orders whose documents contradict each other, in words; every answer's stamp says so.
+    pub set_aside: Vec<String>,
     /// Carts, by their first add.
     pub carts: Vec<CartRow>,
     /// Touches, by (person, instant, key).
@@ -64,7 +66,7 @@ impl Derived {
         let platforms: Vec<model::PlatformPolicy> =
             definitions.platform_policies.values().map(|defined| defined.value.clone()).collect();
         let settings = settings.clone();
-        tokio::task::spawn_blocking(move || Self::fold(facts, as_of, &settings, &policies, &platforms)).await?
+        Ok(tokio::task::spawn_blocking(move || Self::fold(facts, as_of, &settings, &policies, &platforms)).await?)
     }
 
     fn fold(
@@ -73,14 +75,14 @@ impl Derived {
         settings: &EngineSettings,
         policies: &[model::HousePolicy],
         platforms: &[model::PlatformPolicy],
-    ) -> Result<Self, EngineError> {
+    ) -> Self {
         let mut sessions = visits::sessions(&mut facts, settings);
-        let orders = purchases::orders(&mut facts, &mut sessions, settings)?;
+        let (orders, set_aside) = purchases::orders(&mut facts, &mut sessions, settings);
         let carts = visits::carts(&facts, &sessions, &orders, as_of, settings);
         let by_person = visits::by_person(&facts);
         let touches = attribution::touches(&facts, &sessions, &by_person, platforms);
         let credits = attribution::credits(&touches, &orders, policies);
-        Ok(Self { as_of, facts, by_person, sessions, orders, carts, touches, credits })
+        Self { as_of, facts, by_person, sessions, orders, set_aside, carts, touches, credits }
     }
 
     /// The derived tables as SQL sees them, by name.

@@ -19,7 +19,7 @@ use futures::TryStreamExt;
 use lake::{Lake, LakeError};
 use model::{UtcMillis, traffic::ChannelRules};
 use tables::{Table, TableError};
-use tokio::sync::Mutex;
+use tokio::{runtime::Runtime, sync::Mutex};
 use tracing::{Instrument, info_span};
 
 use crate::{
@@ -95,9 +95,16 @@ pub enum EngineError {
     Join(#[from] tokio::task::JoinError),
 }
 
-/// Answers questions about one lake.
+/// Answers questions about one lake, on threads of its own: a question that never yields must not hold up the doors.
 #[derive(Debug)]
 pub struct Engine {
+    answering: Arc<Answering>,
+    threads: Option<Runtime>,
+}
+
+/// What a question is answered from.
+#[derive(Debug)]
+pub(crate) struct Answering {
     lake: Arc<Lake>,
     definitions: Arc<Definitions>,
     channels: Arc<ChannelRules>,
@@ -142,22 +149,20 @@ impl Engine {
             .with_information_schema(true)
             .with_default_catalog_and_schema("tributary", "public")
             .with_create_default_catalog_and_schema(true);
+        let threads = tokio::runtime::Builder::new_multi_thread().thread_name("answers").enable_all().build();
+        let threads = threads.map_err(|error| EngineError::Sql(DataFusionError::IoError(error)))?;
         let context = SessionContext::new_with_config_rt(config, runtime);
         context.register_udf(period::period_start());
         let base = context.state();
-        Ok(Self { lake, definitions, channels, settings, base, kept: Mutex::new(Vec::new()) })
+        let kept = Mutex::new(Vec::new());
+        let answering = Arc::new(Answering { lake, definitions, channels, settings, base, kept });
+        Ok(Self { answering, threads: Some(threads) })
     }
 
     /// The definitions in use.
     #[must_use]
     pub fn definitions(&self) -> &Definitions {
-        &self.definitions
-    }
-
-    /// The settings in use.
-    #[must_use]
-    pub fn settings(&self) -> &EngineSettings {
-        &self.settings
+        &self.answering.definitions
     }
 
     /// Answers a question.
@@ -165,13 +170,16 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] that says what is wrong with the question, or what failed.
     pub async fn answer(&self, question: &Question) -> Result<Answer, EngineError> {
-        let work = self.answer_untimed(question).instrument(info_span!("question"));
-        match question.time_max {
-            None => work.await,
-            Some(limit) => tokio::time::timeout(limit, work)
-                .await
-                .map_err(|_| EngineError::TooSlow { seconds: limit.as_secs() })?,
+        let (answering, asked) = (Arc::clone(&self.answering), question.clone());
+        let work = async move { answering.answer(&asked).await }.instrument(info_span!("question"));
+        let stopped = || EngineError::Asked { message: "the house is stopping".to_owned() };
+        let mut task = self.threads.as_ref().ok_or_else(stopped)?.spawn(work);
+        let Some(limit) = question.time_max else { return task.await? };
+        if let Ok(answered) = tokio::time::timeout(limit, &mut task).await {
+            return answered?;
         }
+        task.abort();
+        Err(EngineError::TooSlow { seconds: limit.as_secs() })
     }
 
     /// The published instant at or before `as_of`; the last where none is asked.
@@ -179,6 +187,37 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Asked`] where nothing was known yet at `as_of`.
     pub async fn moment(&self, as_of: Option<UtcMillis>) -> Result<Moment, EngineError> {
+        self.answering.moment(as_of).await
+    }
+
+    /// Persons, sessions, orders, ledger, touches and credits as of a moment; built once and kept.
+    ///
+    /// # Errors
+    /// [`EngineError`] where facts are unreadable.
+    pub async fn derived(&self, moment: Moment) -> Result<Arc<Derived>, EngineError> {
+        self.answering.derived(moment).await
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A runtime may not be waited for inside another.
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+impl Answering {
+    pub(crate) fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
+    pub(crate) fn settings(&self) -> &EngineSettings {
+        &self.settings
+    }
+
+    async fn moment(&self, as_of: Option<UtcMillis>) -> Result<Moment, EngineError> {
         let Some(asked) = as_of else {
             let last = self.lake.last_instant().await?;
             return Ok(last.map_or(Moment { known_at: UtcMillis(0), simulated: false }, |row| Moment {
@@ -196,11 +235,7 @@ impl Engine {
         })
     }
 
-    /// Persons, sessions, orders, ledger, touches and credits as of a moment; built once and kept.
-    ///
-    /// # Errors
-    /// [`EngineError`] where facts are unreadable.
-    pub async fn derived(&self, moment: Moment) -> Result<Arc<Derived>, EngineError> {
+    async fn derived(&self, moment: Moment) -> Result<Arc<Derived>, EngineError> {
         let mut kept = self.kept.lock().await;
         if let Some((_, derived)) = kept.iter().find(|(of, _)| *of == moment) {
             return Ok(Arc::clone(derived));
@@ -214,7 +249,7 @@ impl Engine {
         Ok(derived)
     }
 
-    async fn answer_untimed(&self, question: &Question) -> Result<Answer, EngineError> {
+    async fn answer(&self, question: &Question) -> Result<Answer, EngineError> {
         let asked = |message: &str| EngineError::Asked { message: message.to_owned() };
         if self.lake.rebuilding() {
             return Err(asked("facts are being rebuilt from the inbox; ask again when the replay is done"));
@@ -225,6 +260,7 @@ impl Engine {
             return Err(asked("one statement at a time, please"));
         }
         let calls = calls::take_calls(&mut statement)?;
+        let untouched = calls::only_shows_a_call(&statement);
         let moment = self.moment(question.as_of).await?;
         let mut stamp = Stamp::new(moment.known_at, &self.settings.zone, moment.simulated);
         let references = self.base.resolve_table_references(&statement)?;
@@ -243,9 +279,8 @@ impl Engine {
             .with_allow_statements(false)
             .verify_plan(&plan)
             .map_err(|error| EngineError::Asked { message: format!("only questions are answered here: {error}") })?;
-        let only_definitions = !stamp.definitions.is_empty() && references.iter().all(is_call);
-        stamp.certified =
-            only_definitions && !stamp.simulated && stamp.definitions.iter().all(|d| d.status == "approved");
+        let approved = !stamp.definitions.is_empty() && stamp.definitions.iter().all(|d| d.status == "approved");
+        stamp.certified = untouched && approved && !stamp.simulated && stamp.notes.is_empty();
         stamp.definitions.sort();
         stamp.definitions.dedup();
         self.collect(&context, plan, question.rows_max, stamp).await
@@ -314,6 +349,7 @@ impl Engine {
 
     async fn expand(&self, call: &Call, moment: Moment, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
         let derived = self.derived(moment).await?;
+        stamp.notes.extend(derived.set_aside.iter().cloned());
         match call.function {
             "metric" => metric::expand(self, call, stamp),
             "revenue_series" => metric::expand_series(self, call, stamp),
@@ -343,8 +379,4 @@ async fn ordered(frame: DataFrame) -> Result<Arc<dyn TableProvider>, EngineError
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let batches = frame.collect().await?;
     Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
-}
-
-fn is_call(reference: &TableReference) -> bool {
-    reference.schema().is_none() && reference.table().starts_with("call_")
 }

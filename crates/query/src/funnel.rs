@@ -18,7 +18,7 @@ use crate::{
         Derived,
         load::{NONE, PathEvent},
     },
-    engine::{Engine, EngineError, Expansion},
+    engine::{Answering, EngineError, Expansion},
     period::{Grain, Span},
 };
 
@@ -32,7 +32,12 @@ struct UnitRun {
 ///
 /// # Errors
 /// [`EngineError::Definition`] for an unknown funnel.
-pub fn expand(engine: &Engine, call: &Call, derived: &Derived, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+pub(crate) fn expand(
+    engine: &Answering,
+    call: &Call,
+    derived: &Derived,
+    stamp: &mut Stamp,
+) -> Result<Expansion, EngineError> {
     let (definition, shape, runs) = runs(engine, call, derived, stamp)?;
     let tally = journey::tally(runs.iter().map(|unit| &unit.run), shape, derived.as_of);
     let steps = definition.steps.len();
@@ -69,8 +74,8 @@ pub fn expand(engine: &Engine, call: &Call, derived: &Derived, stamp: &mut Stamp
 ///
 /// # Errors
 /// [`EngineError::Asked`] for a step that the funnel does not have.
-pub fn expand_people(
-    engine: &Engine,
+pub(crate) fn expand_people(
+    engine: &Answering,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
@@ -93,7 +98,7 @@ pub fn expand_people(
 }
 
 fn runs<'a>(
-    engine: &'a Engine,
+    engine: &'a Answering,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,

@@ -7,7 +7,7 @@ use definitions::{Formula, MetricContract, MetricCurrency, MetricPart, MetricZon
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    engine::{Engine, EngineError, Expansion},
+    engine::{Answering, EngineError, Expansion},
     period::{Grain, Span},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 /// [`EngineError::Definition`] for an unknown metric, [`EngineError::Asked`] for a dimension that it does not reach.
-pub fn expand(engine: &Engine, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+pub(crate) fn expand(engine: &Answering, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
     let name = call.arguments.get("name").map_or("", String::as_str);
     let defined = engine.definitions().metric(name)?;
     let contract = &defined.value;
@@ -34,7 +34,7 @@ pub fn expand(engine: &Engine, call: &Call, stamp: &mut Stamp) -> Result<Expansi
     let parts = contract.formula.parts();
     let mut selects = Vec::new();
     for (position, part) in parts.iter().enumerate() {
-        let model = &engine.definitions().semantic_model(&part.of)?.value;
+        let model = stamped_model(engine, &part.of, stamp)?;
         selects.push(part_select(contract, model, part, position, parts.len(), &span, by, currency.as_deref())?);
     }
     let dimension = by.map_or(String::new(), |by| format!("{by}, "));
@@ -58,7 +58,7 @@ pub fn expand(engine: &Engine, call: &Call, stamp: &mut Stamp) -> Result<Expansi
 ///
 /// # Errors
 /// [`EngineError::Asked`] for arguments that cannot be read, [`EngineError::Definition`] without that contract.
-pub fn expand_series(engine: &Engine, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+pub(crate) fn expand_series(engine: &Answering, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
     let defined = engine.definitions().metric(SERIES_METRIC)?;
     stamp.definitions.push(DefinitionStamp::of("metric", SERIES_METRIC, defined));
     let Formula::Ratio { numerator, denominator } = &defined.value.formula else {
@@ -66,8 +66,8 @@ pub fn expand_series(engine: &Engine, call: &Call, stamp: &mut Stamp) -> Result<
         return Err(EngineError::Asked { message });
     };
     let unsound = || EngineError::Asked { message: format!("metric \"{SERIES_METRIC}\" does not fit its models") };
-    let sessions = &engine.definitions().semantic_model(&denominator.of)?.value;
-    let orders = &engine.definitions().semantic_model(&numerator.of)?.value;
+    let sessions = stamped_model(engine, &denominator.of, stamp)?;
+    let orders = stamped_model(engine, &numerator.of, stamp)?;
     let visits = sessions.aggregate_sql(denominator).ok_or_else(unsound)?;
     let counted = orders.aggregate_sql(numerator).ok_or_else(unsound)?;
     let span = Span::of(call, &engine.settings().zone, Grain::Week)?;
@@ -139,6 +139,13 @@ impl SeriesPart<'_> {
             span.condition(self.basis),
         )
     }
+}
+
+/// A semantic model, which decides the number as much as the metric does, so the stamp names it too.
+fn stamped_model<'a>(engine: &'a Answering, name: &str, stamp: &mut Stamp) -> Result<&'a SemanticModel, EngineError> {
+    let defined = engine.definitions().semantic_model(name)?;
+    stamp.definitions.push(DefinitionStamp::of("semantic_model", name, defined));
+    Ok(&defined.value)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one SELECT of a union, written in one place")]

@@ -88,7 +88,13 @@ impl Span {
                 asked(format!("\"grain\" is \"{text}\"{}", hint(text, GRAINS.iter().map(|(name, _)| *name))))
             })?,
         };
-        Ok(Self { from_on: day(call, "from")?, to_on: day(call, "to")?, zone, zone_name, grain })
+        let (from_on, to_on) = (day(call, "from")?, day(call, "to")?);
+        if let (Some(from), Some(to)) = (from_on, to_on)
+            && from > to
+        {
+            return Err(asked(format!("\"from\" ({from}) lies after \"to\" ({to})")));
+        }
+        Ok(Self { from_on, to_on, zone, zone_name, grain })
     }
 
     /// The instants of the span: from the first day's first to the last day's last, half open.
@@ -132,8 +138,9 @@ pub fn day(call: &Call, name: &str) -> Result<Option<Date>, EngineError> {
     call.arguments
         .get(name)
         .map(|text| {
-            let message = || format!("\"{name}\" is \"{text}\", expected a day such as 2026-01-31");
-            text.parse().map_err(|_| EngineError::Asked { message: message() })
+            let message = format!("\"{name}\" is \"{text}\", expected a day such as 2026-01-31, from 1970 to 2199");
+            let day: Option<Date> = text.parse().ok();
+            day.filter(|day| (1970..2200).contains(&day.year())).ok_or(EngineError::Asked { message })
         })
         .transpose()
 }

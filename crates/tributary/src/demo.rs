@@ -63,6 +63,10 @@ pub async fn run(arguments: DemoArguments, options: NodeOptions) -> Result<()> {
 /// A demo starts from nothing. It replaces the lake of an earlier demo, and no other.
 fn prepare(data: &Path) -> Result<()> {
     if data.join(MARK).is_file() {
+        let lock = fs::OpenOptions::new().create(true).write(true).truncate(false).open(data.join(".writer.lock"))?;
+        if lock.try_lock().is_err() {
+            bail!("a demo is running over {}; stop it, or name another folder with --data", data.display());
+        }
         fs::remove_dir_all(data).with_context(|| format!("cannot replace the earlier demo in {}", data.display()))?;
     } else if fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some()) {
         bail!("\"{}\" is not empty and holds no demo; name another folder with --data", data.display());

@@ -67,23 +67,23 @@ pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()
     Ok(())
 }
 
-/// Waits until records up to `end` are facts: by our own hand, or by the process that holds the writer's lock.
+/// Waits until records up to `end` are facts: by our own hand, or by the process that holds the writer's lock. Whoever
+/// holds it may end before it sees our records, so the lock is tried again and again.
 async fn settle(node: &Node, end: &BTreeMap<String, i64>) -> Result<()> {
-    match node.stage().await {
-        Ok(mut stage) => {
-            stage.drain().await?;
-            Ok(())
-        }
-        Err(error) if matches!(error.downcast_ref(), Some(PipelineError::Lake(lake::LakeError::Busy { .. }))) => {
-            for _ in 0..600 {
-                let taken = node.lake.last_instant().await?.map(|row| row.positions).unwrap_or_default();
-                if end.iter().all(|(channel, last)| taken.get(channel).is_some_and(|offset| offset >= last)) {
-                    return Ok(());
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..600 {
+        match node.stage().await {
+            Ok(mut stage) => {
+                stage.drain().await?;
+                return Ok(());
             }
-            Err(anyhow!("the files are stored, but the running process has not taken them in after 60 s"))
+            Err(error) if matches!(error.downcast_ref(), Some(PipelineError::Lake(lake::LakeError::Busy { .. }))) => {}
+            Err(error) => return Err(error),
         }
-        Err(error) => Err(error),
+        let taken = node.lake.last_instant().await?.map(|row| row.positions).unwrap_or_default();
+        if end.iter().all(|(channel, last)| taken.get(channel).is_some_and(|offset| offset >= last)) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    Err(anyhow!("the files are stored, but the running process has not taken them in after 60 s"))
 }

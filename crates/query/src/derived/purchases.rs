@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use journey::{Assignment, IndexedSession, OrderHints, Reason, SessionIndex, Sighting};
 use model::{Node, WitnessKind};
-use reconcile::{OrderDocuments, OrderMeasures, PostedOrder};
+use reconcile::{OrderDocuments, OrderMeasures, PostedOrder, ReconcileError};
 
 use crate::{
     derived::{
         load::{Facts, NONE},
         visits::SessionRow,
     },
-    engine::{EngineError, EngineSettings},
+    engine::EngineSettings,
 };
 
 /// One order with its entries, its sums and its session.
@@ -38,15 +38,13 @@ pub struct OrderRow {
 /// Ids seen on devices, by kind and id.
 type Seen = HashMap<(WitnessKind, String, String), Vec<Sighting>>;
 
-/// Posts every order and assigns it; marks the sessions that converted. By (shop, order id).
-///
-/// # Errors
-/// [`EngineError::Reconcile`] where an order's documents contradict each other.
+/// Posts every order and assigns it; marks the sessions that converted. By (shop, order id). Beside them, in words, the
+/// orders whose documents contradict each other: one such order must not silence the house.
 pub fn orders(
     facts: &mut Facts,
     sessions: &mut [SessionRow],
     settings: &EngineSettings,
-) -> Result<Vec<OrderRow>, EngineError> {
+) -> (Vec<OrderRow>, Vec<String>) {
     let index = SessionIndex::build(
         &sessions
             .iter()
@@ -63,9 +61,15 @@ pub fn orders(
     let versions = std::mem::take(&mut facts.versions);
     let refunds = std::mem::take(&mut facts.refunds);
     let (documents, _waiting) = reconcile::group(&versions, &refunds);
-    let mut rows = Vec::with_capacity(documents.len());
+    let (mut rows, mut set_aside) = (Vec::with_capacity(documents.len()), Vec::new());
     for order in &documents {
-        let row = order_row(facts, order, &seen, &index)?;
+        let row = match order_row(facts, order, &seen, &index) {
+            Ok(row) => row,
+            Err(error) => {
+                set_aside.push(format!("an order is set aside and in no number: {error}"));
+                continue;
+            }
+        };
         if let (Assignment::Session(number), false) = (row.assignment, row.posted.test)
             && let Some(session) = sessions.get_mut(number as usize)
         {
@@ -76,7 +80,7 @@ pub fn orders(
     drop(documents);
     facts.versions = versions;
     facts.refunds = refunds;
-    Ok(rows)
+    (rows, set_aside)
 }
 
 fn order_row(
@@ -84,13 +88,13 @@ fn order_row(
     documents: &OrderDocuments<'_>,
     seen: &Seen,
     index: &SessionIndex,
-) -> Result<OrderRow, EngineError> {
+) -> Result<OrderRow, ReconcileError> {
     let posted = reconcile::post(documents)?;
     let measures = reconcile::measures(&posted)?;
     let placement_total_micros = reconcile::placement_total(&posted)?;
     // The newest version speaks for the order; equal instants are told apart by content, never by arrival.
     let Some(newest) = documents.versions.iter().max_by_key(|v| (v.updated_at, v.triggered_at, &v.content_hash)) else {
-        return Err(reconcile::ReconcileError::NoVersion { refunds: documents.refunds.len() }.into());
+        return Err(ReconcileError::NoVersion { refunds: documents.refunds.len() });
     };
     let (shop, order_id) = (posted.shop.clone(), posted.order_id.clone());
     let person = facts.persons.person_of(&Node::order(&shop, &order_id));
