@@ -41,6 +41,8 @@ async fn an_order_whose_documents_contradict_each_other_is_set_aside_and_said() 
     house.append("collector", records).await;
     house.stage.drain().await.unwrap();
     assert_eq!(house.sql("SELECT count(*) FROM orders").await[0][0], (orders - 1).to_string());
+    let plain = house.answer("SELECT count(*) FROM orders").await;
+    assert!(plain.stamp.notes.iter().any(|note| note.contains("set aside")), "{:?}", plain.stamp);
     let answer = house.answer("SELECT * FROM metric('orders')").await;
     let said = answer.stamp.notes.iter().any(|note| note.contains("set aside") && note.contains("5001"));
     assert!(said && !answer.stamp.certified, "{:?}", answer.stamp);

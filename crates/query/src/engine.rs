@@ -265,6 +265,9 @@ impl Answering {
         let mut stamp = Stamp::new(moment.known_at, &self.settings.zone, moment.simulated);
         let references = self.base.resolve_table_references(&statement)?;
         let context = self.context(moment, &references, !calls.is_empty()).await?;
+        if !calls.is_empty() || references.iter().any(is_derived) {
+            stamp.notes.extend(self.derived(moment).await?.set_aside.iter().cloned());
+        }
         for (index, call) in calls.iter().enumerate() {
             let provider: Arc<dyn TableProvider> = match self.expand(call, moment, &mut stamp).await? {
                 Expansion::Table(provider) => provider,
@@ -320,7 +323,7 @@ impl Answering {
     ) -> Result<SessionContext, EngineError> {
         let context = SessionContext::new_with_state(self.base.clone());
         let catalog = datafusion::catalog::MemoryCatalogProvider::new();
-        let derived_needed = calls || references.iter().any(|r| matches!(r.schema(), None | Some("public")));
+        let derived_needed = calls || references.iter().any(is_derived);
         let lists_tables = references.iter().any(|r| r.schema() == Some("information_schema"));
         let public = MemorySchemaProvider::new();
         if derived_needed || lists_tables {
@@ -349,7 +352,6 @@ impl Answering {
 
     async fn expand(&self, call: &Call, moment: Moment, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
         let derived = self.derived(moment).await?;
-        stamp.notes.extend(derived.set_aside.iter().cloned());
         match call.function {
             "metric" => metric::expand(self, call, stamp),
             "revenue_series" => metric::expand_series(self, call, stamp),
@@ -379,4 +381,9 @@ async fn ordered(frame: DataFrame) -> Result<Arc<dyn TableProvider>, EngineError
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let batches = frame.collect().await?;
     Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
+}
+
+/// True for `sessions`, `public.orders`, …: what is no stored table.
+fn is_derived(reference: &TableReference) -> bool {
+    matches!(reference.schema(), None | Some("public"))
 }
