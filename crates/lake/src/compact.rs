@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use model::UtcMillis;
 use tables::Table;
 
 use crate::{
@@ -59,17 +58,6 @@ impl Lake {
         };
         self.commit(table, commit).await?;
         Ok(true)
-    }
-
-    /// The published positions: what of the inbox has become facts.
-    ///
-    /// # Errors
-    /// [`LakeError`] where `raw.instants` is unreadable.
-    pub async fn published_positions(&self) -> Result<(UtcMillis, BTreeMap<String, i64>), LakeError> {
-        Ok(self
-            .last_instant()
-            .await?
-            .map_or((UtcMillis(i64::MIN), BTreeMap::new()), |row| (row.known_at, row.positions)))
     }
 }
 

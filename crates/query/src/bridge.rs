@@ -14,7 +14,7 @@ use tables::column::instants;
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    derived::{CreditRow, Derived, OrderRow, TouchRow, rows::receiver},
+    derived::{CreditRow, Derived, OrderRow, TouchRow, attribution::touches_by_person, rows::receiver},
     engine::{Answering, EngineError, Expansion},
     funnel::table,
     period::{Grain, Span},
@@ -131,7 +131,7 @@ fn statements(
         span,
         derived,
         credits: credits_by_order(derived, house_name),
-        touches: touches_by_person(derived),
+        touches: touches_by_person(&derived.touches),
     };
     let accounts = accounts(&claims, platform)?;
     let wanted = call.arguments.get("account");
@@ -271,14 +271,6 @@ fn credits_by_order<'a>(derived: &'a Derived, policy: &str) -> BTreeMap<(&'a str
         by_order.entry((credit.shop.as_str(), credit.order_id.as_str())).or_default().push(credit);
     }
     by_order
-}
-
-fn touches_by_person(derived: &Derived) -> BTreeMap<u32, (usize, usize)> {
-    let mut spans = BTreeMap::new();
-    for (position, touch) in derived.touches.iter().enumerate() {
-        spans.entry(touch.person).or_insert((position, position)).1 = position + 1;
-    }
-    spans
 }
 
 fn amounts(values: impl Iterator<Item = Option<i64>>) -> Result<ArrayRef, EngineError> {

@@ -11,8 +11,6 @@ pub mod visits;
 
 pub mod rows;
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
 use definitions::Definitions;
 use lake::Lake;
@@ -108,6 +106,3 @@ impl Derived {
         self.facts.person_ids.get(code as usize).map(ToString::to_string)
     }
 }
-
-/// Derived tables are shared by every question about one instant.
-pub type SharedDerived = Arc<Derived>;

@@ -104,10 +104,7 @@ pub fn touches(
 /// Credits of every policy for every order that is no test, by (policy, shop, order id, touch).
 #[must_use]
 pub fn credits(touches: &[TouchRow], orders: &[OrderRow], policies: &[HousePolicy]) -> Vec<CreditRow> {
-    let mut spans: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
-    for (position, row) in touches.iter().enumerate() {
-        spans.entry(row.person).or_insert((position, position)).1 = position + 1;
-    }
+    let spans = touches_by_person(touches);
     let previous = previous_orders(orders);
     let mut rows = Vec::new();
     for policy in policies {
@@ -117,6 +114,16 @@ pub fn credits(touches: &[TouchRow], orders: &[OrderRow], policies: &[HousePolic
         }
     }
     rows
+}
+
+/// Each person's touches: the first position and one past the last.
+#[must_use]
+pub fn touches_by_person(touches: &[TouchRow]) -> BTreeMap<u32, (usize, usize)> {
+    let mut spans = BTreeMap::new();
+    for (position, touch) in touches.iter().enumerate() {
+        spans.entry(touch.person).or_insert((position, position)).1 = position + 1;
+    }
+    spans
 }
 
 /// The platform whose paid click a touch is.
