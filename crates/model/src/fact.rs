@@ -7,6 +7,7 @@ use crate::{
     event::Event,
     identity::{Edge, Witness},
     order::{OrderVersion, Refund},
+    rate::Rate,
     time::UtcMillis,
 };
 
@@ -51,6 +52,8 @@ pub enum Fact {
     Claim(Claim),
     /// What a platform charged.
     Cost(Cost),
+    /// What one currency was worth in another on a day.
+    Rate(Rate),
     /// Two nodes belong to one person.
     Edge(Edge),
     /// An order, cart or checkout id was seen on a device.
@@ -81,6 +84,7 @@ impl Fact {
             Self::Pull(fact) => &fact.meta,
             Self::Claim(fact) => &fact.meta,
             Self::Cost(fact) => &fact.meta,
+            Self::Rate(fact) => &fact.meta,
             Self::Edge(fact) => &fact.meta,
             Self::Witness(fact) => &fact.meta,
         }

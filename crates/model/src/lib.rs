@@ -11,6 +11,7 @@ pub mod claim;
 pub mod event;
 pub mod identity;
 pub mod order;
+pub mod rate;
 
 pub mod money;
 pub mod node;
@@ -28,9 +29,10 @@ pub use identity::{Edge, EdgeRule, Witness, WitnessKind};
 pub use money::{Currency, Money, MoneyError};
 pub use node::{Node, NodeKind};
 pub use order::{
-    OrderLine, OrderTransaction, OrderVersion, Refund, RefundAdjustment, RefundLine, ShippingLine, TaxLine,
+    OrderLine, OrderPart, OrderTransaction, OrderVersion, Refund, RefundAdjustment, RefundLine, ShippingLine, TaxLine,
 };
 pub use policy::{AttributionModel, CreditBasis, HousePolicy, PlatformPolicy};
+pub use rate::{RATE_PARTS, Rate};
 pub use record::{Headers, RawRecord};
 pub use time::{TimeError, UtcMillis};
 pub use traffic::{ChannelCondition, ChannelRule, ChannelRules, ClickIdRule, SourceClass, SourceClassRules};

@@ -67,8 +67,37 @@ pub struct OrderVersion {
     pub shipping: Vec<ShippingLine>,
     /// Payments known in this version.
     pub transactions: Vec<OrderTransaction>,
+    /// What the shop booked on the order beside lines, shipping and refunds, signed as in its document: a bad debt, a
+    /// write-off. In net revenue.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub adjustment_micros: i64,
+    /// Everything else that the source says of the order and a metric may be split by, as a JSON object without personal
+    /// fields: `{"country": "France"}`. Empty: nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub properties: String,
+    /// Set where the source spreads one order over several rows, of which this is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<OrderPart>,
     /// Hash of the payload.
     pub content_hash: String,
+}
+
+/// One of several rows that make up one order together: all parts of one `document` with the same shop, order id and
+/// `updated_at`. What stands once for the order (times, buyer, shipping, tip, fees, a stated total) is that of the part
+/// with the least number; lines and adjustments are those of all parts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OrderPart {
+    /// The file that holds the row, by its hash. Rows of two files never make up one version: the later file restates.
+    pub document: String,
+    /// Row within the document, from 0.
+    pub number: i64,
+    /// True where the row states the whole order's total and tax; false: each part's are those of its own lines and add
+    /// up.
+    pub total_stated: bool,
+}
+
+fn is_zero(micros: &i64) -> bool {
+    *micros == 0
 }
 
 /// One line of an order.
@@ -80,7 +109,7 @@ pub struct OrderLine {
     pub product_id: Option<String>,
     /// Stock keeping unit.
     pub sku: Option<String>,
-    /// Units ordered, never the current quantity.
+    /// Units ordered, never the current quantity. Negative: goods taken back with a credit note of their own.
     pub quantity: i64,
     /// Price of one unit before discounts.
     pub price_micros: i64,

@@ -84,7 +84,7 @@ fn check(config: &SourceConfig) -> Result<(), NormalizeError> {
 
 /// Counts the facts of each kind from 0.
 fn number(facts: &mut [Fact]) {
-    let mut next = [0_i32; 8];
+    let mut next = [0_i32; 9];
     for fact in facts {
         let (table, meta) = table_and_meta(fact);
         if let Some(ordinal) = next.get_mut(table) {
@@ -104,5 +104,6 @@ fn table_and_meta(fact: &mut Fact) -> (usize, &mut FactMeta) {
         Fact::Cost(fact) => (5, &mut fact.meta),
         Fact::Edge(fact) => (6, &mut fact.meta),
         Fact::Witness(fact) => (7, &mut fact.meta),
+        Fact::Rate(fact) => (8, &mut fact.meta),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use model::{Claim, Cost, Edge, Event, Fact, OrderVersion, Pull, RawRecord, Refund, Witness};
+use model::{Claim, Cost, Edge, Event, Fact, OrderVersion, Pull, Rate, RawRecord, Refund, Witness};
 use normalization::{Normalized, Verdict};
 use tables::{DefinitionRow, Outcome, OutcomeRow, RejectRow, TableError};
 
@@ -58,6 +58,8 @@ pub struct BatchPlan {
     pub claims: Vec<Claim>,
     /// Costs.
     pub costs: Vec<Cost>,
+    /// Rates.
+    pub rates: Vec<Rate>,
     /// Edges.
     pub edges: Vec<Edge>,
     /// Witnesses.
@@ -196,6 +198,7 @@ impl BatchPlan {
             Fact::Claim(fact) => self.claims.push(fact),
             Fact::Cost(fact) => self.costs.push(fact),
             Fact::Edge(fact) => self.edges.push(fact),
+            Fact::Rate(fact) => self.rates.push(fact),
             Fact::Witness(fact) => self.witnesses.push(fact),
         }
     }

@@ -232,6 +232,7 @@ impl Stage {
         batch.rows(&plan.pulls).await?;
         batch.rows(&plan.claims).await?;
         batch.rows(&plan.costs).await?;
+        batch.rows(&plan.rates).await?;
         batch.rows(&plan.edges).await?;
         batch.rows(&plan.witnesses).await?;
         batch.definitions(plan.definitions).await

@@ -22,6 +22,8 @@ pub enum Value<R> {
     Instant(fn(&R) -> Option<UtcMillis>),
     /// An amount in micros, stored as `Decimal128(18, 6)` of the major unit.
     Amount(fn(&R) -> Option<i64>),
+    /// A rate in 10^-12, stored as `Decimal128(24, 12)`.
+    Rate(fn(&R) -> Option<i64>),
     /// True or false.
     Flag(fn(&R) -> Option<bool>),
     /// A civil day.
@@ -102,6 +104,7 @@ impl<R> Column<R> {
             Value::Int(_) => DataType::Int64,
             Value::Instant(_) => instant_type(),
             Value::Amount(_) => DataType::Decimal128(18, 6),
+            Value::Rate(_) => DataType::Decimal128(24, 12),
             Value::Flag(_) => DataType::Boolean,
             Value::Day(_) => DataType::Date32,
             Value::Bytes(_) => DataType::Binary,
@@ -119,6 +122,12 @@ impl<R> Column<R> {
                     .map(|row| get(row).map(i128::from))
                     .collect::<Decimal128Array>()
                     .with_precision_and_scale(18, 6)?,
+            ),
+            Value::Rate(get) => Arc::new(
+                rows.iter()
+                    .map(|row| get(row).map(i128::from))
+                    .collect::<Decimal128Array>()
+                    .with_precision_and_scale(24, 12)?,
             ),
             Value::Flag(get) => Arc::new(rows.iter().map(get).collect::<BooleanArray>()),
             Value::Day(get) => Arc::new(rows.iter().map(|row| get(row).map(days_since_1970)).collect::<Date32Array>()),

@@ -14,6 +14,7 @@ pub mod events;
 pub mod identity;
 pub mod inbox;
 pub mod orders;
+pub mod rates;
 
 pub use cells::{Cells, TableError};
 pub use column::{Column, Stored, Value, encode, encode_columns, encode_facts, optional, required};

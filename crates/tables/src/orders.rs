@@ -50,6 +50,11 @@ impl Stored for OrderVersion {
                 optional("customer", "Customer", Value::Text(|o| node_text(o.customer.as_ref()))),
                 optional("checkout_token", "Checkout", Value::Text(|o| o.checkout_token.as_deref().map(Cow::from))),
                 optional("cart_token", "Cart", Value::Text(|o| o.cart_token.as_deref().map(Cow::from))),
+                optional(
+                    "part_of",
+                    "File whose rows make up the version together with this one",
+                    Value::Text(|o| o.part.as_ref().map(|part| Cow::Borrowed(part.document.as_str()))),
+                ),
                 required("content_hash", "Hash of the payload", Value::Text(|o| Some(Cow::Borrowed(&o.content_hash)))),
                 required("document", "The whole version, JSON, amounts in micros", Value::Text(|o| json(o))),
             ],

@@ -1,7 +1,7 @@
 //! The stored tables, their folders and their sort orders.
 
 use arrow_schema::{Field, Schema, SchemaRef};
-use model::{Claim, Cost, Edge, Event, OrderVersion, Pull, RawRecord, Refund, Witness};
+use model::{Claim, Cost, Edge, Event, OrderVersion, Pull, Rate, RawRecord, Refund, Witness};
 use std::sync::Arc;
 
 use crate::{
@@ -32,6 +32,8 @@ pub enum Table {
     Claims,
     /// What platforms charged.
     Costs,
+    /// What one currency was worth in another.
+    Rates,
     /// Two nodes belong to one person.
     Edges,
     /// Order, checkout and cart ids seen on devices.
@@ -42,7 +44,7 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order in which a batch commits them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Inbox,
         Self::Instants,
         Self::Outcomes,
@@ -53,6 +55,7 @@ impl Table {
         Self::Pulls,
         Self::Claims,
         Self::Costs,
+        Self::Rates,
         Self::Edges,
         Self::Witnesses,
         Self::Definitions,
@@ -72,6 +75,7 @@ impl Table {
             Self::Pulls => ("facts", "pulls"),
             Self::Claims => ("facts", "claims"),
             Self::Costs => ("facts", "costs"),
+            Self::Rates => ("facts", "rates"),
             Self::Edges => ("facts", "edges"),
             Self::Witnesses => ("facts", "witnesses"),
             Self::Definitions => ("facts", "definitions"),
@@ -101,7 +105,7 @@ impl Table {
             Self::Events | Self::Witnesses | Self::Edges | Self::OrderVersions | Self::Refunds => {
                 &["place", "occurred_at", "key", "ordinal"]
             }
-            Self::Pulls | Self::Claims | Self::Costs => &["occurred_at", "key", "ordinal"],
+            Self::Pulls | Self::Claims | Self::Costs | Self::Rates => &["occurred_at", "key", "ordinal"],
             Self::Definitions => &["kind", "name", "known_at"],
         }
     }
@@ -116,7 +120,7 @@ impl Table {
             Self::Events | Self::Witnesses | Self::Edges | Self::OrderVersions | Self::Refunds => {
                 &["place", "occurred_at", "known_at"]
             }
-            Self::Pulls | Self::Claims | Self::Costs => &["occurred_at", "known_at"],
+            Self::Pulls | Self::Claims | Self::Costs | Self::Rates => &["occurred_at", "known_at"],
         }
     }
 
@@ -134,6 +138,7 @@ impl Table {
             Self::Pulls => fields::<Pull>(),
             Self::Claims => fields::<Claim>(),
             Self::Costs => fields::<Cost>(),
+            Self::Rates => fields::<Rate>(),
             Self::Edges => fields::<Edge>(),
             Self::Witnesses => fields::<Witness>(),
             Self::Definitions => fields::<DefinitionRow>(),

@@ -66,6 +66,9 @@ fn version(delivery: &Delivery<'_>) -> Result<OrderVersion, NormalizeError> {
         lines: lines(document, currency)?,
         shipping: document.each("shipping_lines", shipping_line)?,
         transactions: transactions(document, Some(currency), processed_at)?,
+        adjustment_micros: 0,
+        properties: String::new(),
+        part: None,
         content_hash: delivery.content_hash.clone(),
         order_id,
     })

@@ -56,6 +56,9 @@ pub fn version(updated: i64, lines: Vec<OrderLine>, total: i64) -> OrderVersion 
         lines,
         shipping: Vec::new(),
         transactions: Vec::new(),
+        adjustment_micros: 0,
+        properties: String::new(),
+        part: None,
         content_hash: String::new(),
     })
 }
