@@ -18,9 +18,9 @@ const FAN_IN: usize = 8;
 /// Rows of a file of the lowest tier.
 const TIER_ROWS: usize = 4096;
 /// Files from this on are left as they are, so that a merge holds few rows in memory.
-const FILE_ROWS_MAX: usize = 256 * 1024;
+const FILE_ROWS_MAX: usize = 128 * 1024;
 /// Most bytes, as stored, that one merge reads.
-const MERGE_BYTES_MAX: u64 = 128 << 20;
+const MERGE_BYTES_MAX: u64 = 48 << 20;
 
 impl Lake {
     /// Merges one tier of a table's small files, if one is full. True where something was merged. Of the inbox, only

@@ -1,9 +1,6 @@
-//! What is published, and the records that wait.
-
-use std::collections::BTreeMap;
+//! What is published.
 
 use arrow::array::RecordBatch;
-use model::RawRecord;
 use tables::{InstantRow, Table};
 
 use crate::lake::{Lake, LakeError};
@@ -38,47 +35,5 @@ impl Lake {
             last = last.into_iter().chain(InstantRow::read(batch)?).max_by_key(|row| row.known_at);
         }
         Ok(last)
-    }
-
-    /// Records of the inbox after `from` and, where `to` names their channel, up to it; whole files until
-    /// `records_max` is passed. In the order of (channel, offset).
-    ///
-    /// # Errors
-    /// [`LakeError`] where the inbox is unreadable.
-    pub async fn inbox_between(
-        &self,
-        from: &BTreeMap<String, i64>,
-        to: Option<&BTreeMap<String, i64>>,
-        records_max: usize,
-    ) -> Result<Vec<RawRecord>, LakeError> {
-        let waits = |channel: &str, offset: i64| {
-            from.get(channel).is_none_or(|&taken| offset > taken)
-                && to.is_none_or(|to| to.get(channel).is_some_and(|&last| offset <= last))
-        };
-        let snapshot = self.snapshot(Table::Inbox).await?;
-        let mut files: Vec<_> = snapshot
-            .files
-            .iter()
-            .filter(|entry| match (entry.constant_text("channel"), entry.integers("offset")) {
-                (Some(channel), Some((first, last))) => {
-                    from.get(channel).is_none_or(|&taken| last > taken)
-                        && to.is_none_or(|to| to.get(channel).is_some_and(|&end| first <= end))
-                }
-                _ => true,
-            })
-            .collect();
-        files.sort_by_key(|entry| (entry.constant_text("channel"), entry.integers("offset")));
-        let mut records: Vec<RawRecord> = Vec::new();
-        for entry in files {
-            if records.len() >= records_max {
-                break;
-            }
-            for batch in self.read_file(Table::Inbox, entry.clone(), &[], None).await? {
-                let read = tables::inbox::read(&batch)?;
-                records.extend(read.into_iter().filter(|record| waits(&record.channel, record.offset)));
-            }
-        }
-        records.sort_by(|a, b| (&a.channel, a.offset).cmp(&(&b.channel, b.offset)));
-        Ok(records)
     }
 }

@@ -25,6 +25,7 @@ use url::Url;
 use crate::{
     disk::{SyncedStore, Syncs},
     file::{self, FileEntry, SORTED_MARK},
+    inbox::Recent,
     log::TableLog,
 };
 
@@ -126,6 +127,7 @@ pub struct Lake {
     store: SyncedStore,
     tables: BTreeMap<Table, Mutex<TableLog>>,
     written: AtomicU64,
+    pub(crate) recent: Recent,
 }
 
 impl Lake {
@@ -138,7 +140,7 @@ impl Lake {
         fs::create_dir_all(root).map_err(folder)?;
         let root = root.canonicalize().map_err(folder)?;
         let mut lake =
-            Self { root, store: SyncedStore::new(syncs), tables: BTreeMap::new(), written: AtomicU64::new(0) };
+            Self { root, store: SyncedStore::new(syncs), tables: BTreeMap::new(), written: AtomicU64::new(0), recent: Recent::default() };
         for table in Table::ALL {
             lake.tables.insert(table, Mutex::new(lake.open_table(table).await?));
         }
@@ -195,16 +197,25 @@ impl Lake {
     /// # Errors
     /// [`LakeError`]; nothing of the commit is in force then.
     pub async fn commit(&self, table: Table, commit: Commit) -> Result<(), LakeError> {
+        self.commit_files(table, commit).await.map(drop)
+    }
+
+    /// As [`Lake::commit`]; returns the names of the files that it added.
+    pub(crate) async fn commit_files(&self, table: Table, commit: Commit) -> Result<Vec<String>, LakeError> {
         let mut actions = Vec::new();
+        let mut names = Vec::new();
         for run in &commit.runs {
             let rows = file::sort(table, run)?;
             if rows.num_rows() > 0 {
-                actions.push(Action::Add(self.write_file(table, &rows, !commit.rearranges).await?));
+                let added = self.write_file(table, &rows, !commit.rearranges).await?;
+                names.push(added.path.clone());
+                actions.push(Action::Add(added));
             }
         }
         actions.extend(commit.remove.iter().map(|entry| Action::Remove(remove_action(entry, !commit.rearranges))));
         actions.extend(commit.transactions.into_iter().map(|(id, version)| Action::Txn(Transaction::new(id, version))));
-        self.table(table)?.lock().await.commit(actions, commit.expects.as_ref(), commit.rearranges).await
+        self.table(table)?.lock().await.commit(actions, commit.expects.as_ref(), commit.rearranges).await?;
+        Ok(names)
     }
 
     /// Reads the rows of a snapshot that were in force at `as_of` (all where `None`), in no order between files.

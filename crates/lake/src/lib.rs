@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`disk`] (what "durable" means), [`lake`] (tables, commits, snapshots), `log` (one table's Delta log),
 //! [`mod@file`] (one Parquet run),
-//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few), [`instants`] (what is published).
+//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few), [`inbox`] (records by position),
+//! [`instants`] (what is published).
 
 pub mod disk;
 
@@ -12,6 +13,7 @@ pub mod file;
 mod log;
 
 pub mod compact;
+pub mod inbox;
 pub mod instants;
 pub mod supersede;
 

@@ -33,6 +33,11 @@ impl Copies {
         self.in_force.insert(key, rank);
     }
 
+    /// Forgets a key, whose records are read again.
+    pub fn remove(&mut self, key: u128) {
+        self.in_force.remove(&key);
+    }
+
     /// Keys known.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ingestion::{BatchReceiver, Incoming};
-use lake::{Commit, Lake, LakeError};
+use lake::{Lake, LakeError};
 use model::RawRecord;
 use tables::Table;
 use tokio::sync::Notify;
@@ -44,37 +44,31 @@ pub async fn run_intake(lake: Arc<Lake>, mut doors: BatchReceiver, arrived: Arc<
 /// # Errors
 /// [`LakeError`]; nothing is stored then.
 pub async fn append_records(lake: &Lake, channel: &str, records: Vec<Incoming>) -> Result<Option<i64>, LakeError> {
+    let mut positioned: Vec<RawRecord> =
+        (0..).zip(records).map(|(offset, record)| at_position(record, channel, offset)).collect();
     loop {
         let last = lake.transaction(Table::Inbox, channel).await?;
-        if records.is_empty() {
+        if positioned.is_empty() {
             return Ok(last);
         }
         let first = last.map_or(0, |last| last + 1);
-        let positioned: Vec<RawRecord> =
-            records.iter().zip(first..).map(|(record, offset)| at_position(record, channel, offset)).collect();
+        (first..).zip(&mut positioned).for_each(|(offset, record)| record.offset = offset);
         let end = first + positioned.len() as i64 - 1;
-        let batch = tokio::task::spawn_blocking(move || tables::encode(&positioned)).await??;
-        let commit = Commit {
-            runs: vec![vec![batch]],
-            transactions: vec![(channel.to_owned(), end)],
-            expects: Some((channel.to_owned(), last)),
-            ..Commit::default()
-        };
-        match lake.commit(Table::Inbox, commit).await {
+        match lake.append(channel, last, &mut positioned).await {
             Err(LakeError::Conflict { .. }) => {}
             done => return done.map(|()| Some(end)),
         }
     }
 }
 
-fn at_position(record: &Incoming, channel: &str, offset: i64) -> RawRecord {
+fn at_position(record: Incoming, channel: &str, offset: i64) -> RawRecord {
     RawRecord {
-        source: record.source.clone(),
+        source: record.source,
         channel: channel.to_owned(),
         offset,
         received_at: record.received_at,
-        headers: record.headers.clone(),
-        payload: record.payload.clone(),
+        headers: record.headers,
+        payload: record.payload,
     }
 }
 

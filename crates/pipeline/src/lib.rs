@@ -2,17 +2,22 @@
 //!
 //! In reading order: [`intake`] (a door's batch becomes durable, then is acknowledged), [`stage`] (waiting records become
 //! facts under one new instant), [`plan`] (the pure part: what each record of a batch becomes), [`copies`] (which copy of
-//! a key is in force), [`replay`] (facts built anew from the inbox).
+//! a key is in force), [`decisions`] (definitions and replays stand in the inbox too), [`adapters`] (the mappings in
+//! force), [`replay`] (records read again, with history), [`rebuild`] (facts built anew from the inbox).
 
 pub mod intake;
 
 pub mod stage;
 
+pub mod adapters;
 pub mod copies;
-pub mod definitions;
+pub mod decisions;
 pub mod plan;
+pub mod rebuild;
 pub mod replay;
 
+pub use decisions::ReplayRequest;
 pub use intake::{append_records, run_intake};
 pub use plan::{BatchPlan, Supersession};
+pub use replay::Replayed;
 pub use stage::{BatchReport, PipelineError, Stage, StageClock};

@@ -8,7 +8,7 @@ use tables::{DefinitionRow, Outcome, OutcomeRow, RejectRow, TableError};
 
 use crate::{
     copies::{Copies, Rank, digest},
-    definitions,
+    decisions::{self, ReplayRequest},
 };
 
 /// A record beside what its adapter made of it.
@@ -37,6 +37,8 @@ pub enum Says {
     Payload(Verdict),
     /// A definition came into force.
     Definition(Box<DefinitionRow>),
+    /// Somebody ordered a replay.
+    Replay(ReplayRequest),
 }
 
 /// The rows that one batch adds, by table.
@@ -68,6 +70,10 @@ pub struct BatchPlan {
     pub definitions: Vec<DefinitionRow>,
     /// Keys of which an earlier batch holds a copy that is no longer the best.
     pub superseded: Supersession,
+    /// Keys whose rows end because their records were read again and say something else now.
+    pub ended: HashSet<String>,
+    /// The replay to do with this batch.
+    pub replay: Option<ReplayRequest>,
 }
 
 /// Keys that a better copy takes over, with its content hash.
@@ -85,12 +91,20 @@ pub struct Supersession {
 /// [`TableError`] where a digest is unreadable, which would be a defect.
 pub fn read(record: &RawRecord, normalizer: &normalization::Normalizer) -> Result<Read, TableError> {
     let content_hash = record.content_hash();
-    let (key, says) = if record.source == definitions::SOURCE {
-        let (key, row) = definitions::read(record);
-        (key, row.map_or_else(|reject| Says::Payload(Verdict::Rejected(reject)), |row| Says::Definition(Box::new(row))))
-    } else {
-        let Normalized { key, verdict } = normalizer.normalize(record);
-        (key, Says::Payload(verdict))
+    let rejected = |reject| Says::Payload(Verdict::Rejected(reject));
+    let (key, says) = match record.source.as_str() {
+        decisions::DEFINITIONS => {
+            let (key, row) = decisions::read_definition(record);
+            (key, row.map_or_else(rejected, |row| Says::Definition(Box::new(row))))
+        }
+        decisions::REPLAYS => {
+            let (key, request) = decisions::read_replay(record);
+            (key, request.map_or_else(rejected, Says::Replay))
+        }
+        _ => {
+            let Normalized { key, verdict } = normalizer.normalize(record);
+            (key, Says::Payload(verdict))
+        }
     };
     Ok(Read {
         channel: record.channel.clone(),
@@ -148,6 +162,7 @@ pub fn plan(batch: Vec<Read>, copies: &mut Copies) -> Result<BatchPlan, TableErr
 pub fn reassess(ended: Vec<OutcomeRow>, superseded: &Supersession) -> Vec<OutcomeRow> {
     ended
         .into_iter()
+        .filter(|row| superseded.keys.contains(&row.key))
         .map(|row| OutcomeRow {
             outcome: Outcome::Duplicate,
             reason: None,
@@ -158,12 +173,56 @@ pub fn reassess(ended: Vec<OutcomeRow>, superseded: &Supersession) -> Vec<Outcom
 }
 
 impl BatchPlan {
+    /// Keys whose rows in the tables end with this batch.
+    #[must_use]
+    pub fn ending(&self) -> HashSet<String> {
+        self.superseded.keys.union(&self.ended).cloned().collect()
+    }
+
+    /// Leaves out the rows of keys that are not `wanted`.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.outcomes.retain(|row| wanted(&row.key));
+        self.rejects.retain(|row| wanted(&row.key));
+        self.events.retain(|row| wanted(&row.meta.key));
+        self.order_versions.retain(|row| wanted(&row.meta.key));
+        self.refunds.retain(|row| wanted(&row.meta.key));
+        self.pulls.retain(|row| wanted(&row.meta.key));
+        self.claims.retain(|row| wanted(&row.meta.key));
+        self.costs.retain(|row| wanted(&row.meta.key));
+        self.rates.retain(|row| wanted(&row.meta.key));
+        self.edges.retain(|row| wanted(&row.meta.key));
+        self.witnesses.retain(|row| wanted(&row.meta.key));
+    }
+
+    /// Adds the rows of another plan.
+    pub fn extend(&mut self, other: Self) {
+        self.outcomes.extend(other.outcomes);
+        self.rejects.extend(other.rejects);
+        self.events.extend(other.events);
+        self.order_versions.extend(other.order_versions);
+        self.refunds.extend(other.refunds);
+        self.pulls.extend(other.pulls);
+        self.claims.extend(other.claims);
+        self.costs.extend(other.costs);
+        self.rates.extend(other.rates);
+        self.edges.extend(other.edges);
+        self.witnesses.extend(other.witnesses);
+        self.definitions.extend(other.definitions);
+        self.superseded.keys.extend(other.superseded.keys);
+        self.superseded.content.extend(other.superseded.content);
+        self.ended.extend(other.ended);
+    }
+
     fn keep(&mut self, record: Read) {
         let kept = outcome(&record, Outcome::Kept, None);
         match record.says {
             Says::Definition(row) => {
                 self.outcomes.push(kept);
                 self.definitions.push(*row);
+            }
+            Says::Replay(request) => {
+                self.outcomes.push(kept);
+                self.replay = Some(request);
             }
             Says::Payload(Verdict::Facts(facts)) => {
                 self.outcomes.push(kept);

@@ -1,62 +1,160 @@
-//! Facts built anew from the inbox, batch by batch, under the instants at which they were first known.
+//! Records read again by the adapters and mappings now in force, with history: what comes out otherwise than before is
+//! superseded at the replay's own instant, what comes out the same is left alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use model::RawRecord;
-use tables::InstantRow;
-use tracing::info;
+use arrow::{
+    array::RecordBatch,
+    compute::filter_record_batch,
+    row::{RowConverter, SortField},
+};
+use model::UtcMillis;
+use tables::{Cells, Outcome, OutcomeRow, Stored, Table, TableError, encode};
 
-use crate::stage::{PipelineError, Stage};
+use crate::{
+    copies::digest,
+    decisions::ReplayRequest,
+    plan::{self, BatchPlan},
+    stage::{PipelineError, Stage},
+};
 
-/// About how many records are held in memory at once.
-const GROUP_RECORDS: i64 = 100_000;
+/// What a replay did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Records read again.
+    pub records: usize,
+    /// Of them, those that came out otherwise: another outcome, or other facts.
+    pub changed: usize,
+    /// How many records went from which outcome to which, the unchanged included.
+    pub outcomes: BTreeMap<(Outcome, Outcome), usize>,
+}
+
+/// The records that a request speaks of, as they stand.
+struct Selection {
+    /// Keys of the records, in hex. A key's copies are always chosen together.
+    keys: HashSet<String>,
+    /// What became of each record, by position.
+    outcomes: BTreeMap<(String, i64), Outcome>,
+    /// The rows that hang on the keys, as one number a key.
+    rows: Fingerprints,
+}
+
+/// For each key the sum of the hashes of its rows: equal sums, equal rows, in whatever order.
+#[derive(Default)]
+struct Fingerprints(HashMap<String, u128>);
 
 impl Stage {
-    /// Forgets all facts and builds them anew from the inbox. `progress` is told the records done.
-    ///
-    /// The published instants stay, so every answer AS OF an instant comes out as before. A replay that is cut off is
-    /// started again: facts are only a function of the inbox.
-    ///
-    /// # Errors
-    /// [`PipelineError`] where the inbox is unreadable or a commit fails.
-    pub async fn replay(&mut self, mut progress: impl FnMut(usize)) -> Result<usize, PipelineError> {
-        let instants = self.lake.instants().await?;
-        self.lake.begin_rebuild(&self.lock).await?;
-        self.lake.clear_facts(&self.lock).await?;
-        self.forget_copies();
-        let mut from: BTreeMap<String, i64> = BTreeMap::new();
-        let mut records = 0;
-        for group in groups(&instants) {
-            let Some(end) = group.last() else { continue };
-            let mut waiting = self.lake.inbox_between(&from, Some(&end.positions), usize::MAX).await?;
-            for row in group {
-                let taken =
-                    |record: &RawRecord| row.positions.get(&record.channel).is_some_and(|end| record.offset <= *end);
-                let (batch, later): (Vec<RawRecord>, _) = waiting.into_iter().partition(taken);
-                waiting = later;
-                records += batch.len();
-                self.commit_batch(batch, row.known_at, false).await?;
-                progress(records);
-            }
-            from = end.positions.clone();
+    /// Replaces the plan's rows of everything that `request` speaks of, as known at the last published instant.
+    pub(crate) async fn read_again(
+        &mut self,
+        request: &ReplayRequest,
+        plan: &mut BatchPlan,
+    ) -> Result<Replayed, PipelineError> {
+        let Some(as_of) = self.last().map(|row| row.known_at) else { return Ok(Replayed::default()) };
+        let before = self.select(request, as_of).await?;
+        for key in &before.keys {
+            self.copies.remove(digest("key", 0, key)?);
         }
-        self.lake.end_rebuild(&self.lock)?;
-        self.resume().await?;
-        info!(records, "replayed");
-        Ok(records)
+        let mut wanted: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        for (channel, offset) in before.outcomes.keys() {
+            wanted.entry(channel.clone()).or_default().insert(*offset);
+        }
+        let records = self.lake.inbox_records(&wanted).await?;
+        let mut again = plan::plan(self.read(records).await?, &mut self.copies)?;
+        let mut replayed = Replayed { records: before.outcomes.len(), ..Replayed::default() };
+        for row in &again.outcomes {
+            if let Some(old) = before.outcomes.get(&(row.channel.clone(), row.offset)) {
+                *replayed.outcomes.entry((*old, row.outcome)).or_insert(0) += 1;
+            }
+        }
+        let same = before.unchanged(&again)?;
+        again.retain(|key| !same.contains(key));
+        replayed.changed = again.outcomes.len();
+        again.ended = before.keys.into_iter().filter(|key| !same.contains(key)).collect();
+        plan.extend(again);
+        Ok(replayed)
+    }
+
+    async fn select(&self, request: &ReplayRequest, as_of: UtcMillis) -> Result<Selection, PipelineError> {
+        let mut chosen = Selection { keys: HashSet::new(), outcomes: BTreeMap::new(), rows: Fingerprints::default() };
+        let mut rows: Vec<OutcomeRow> = Vec::new();
+        for batch in self.rows_of(Table::Outcomes, as_of).await? {
+            let of_source = |row: &OutcomeRow| match &request.source {
+                Some(source) => row.source == *source,
+                None => row.source != crate::decisions::DEFINITIONS && row.source != crate::decisions::REPLAYS,
+            };
+            for row in OutcomeRow::read(&batch)?.into_iter().filter(of_source) {
+                let share = digest("key", 0, &row.key)? % u128::from(request.parts.max(1));
+                if share == u128::from(request.part) {
+                    if !request.only_rejected || row.outcome == Outcome::Quarantined {
+                        chosen.keys.insert(row.key.clone());
+                    }
+                    rows.push(row);
+                }
+            }
+        }
+        for row in rows.into_iter().filter(|row| chosen.keys.contains(&row.key)) {
+            chosen.outcomes.insert((row.channel, row.offset), row.outcome);
+        }
+        for table in Table::ALL.into_iter().filter(|table| table.is_keyed_fact()) {
+            for batch in self.rows_of(table, as_of).await? {
+                chosen.rows.add(table, &batch, &chosen.keys)?;
+            }
+        }
+        Ok(chosen)
+    }
+
+    async fn rows_of(&self, table: Table, as_of: UtcMillis) -> Result<Vec<RecordBatch>, PipelineError> {
+        let snapshot = self.lake.snapshot(table).await?;
+        Ok(self.lake.read(&snapshot, &[], Some(as_of)).await?)
     }
 }
 
-/// Instants whose records are read together: a compacted inbox file holds many batches, and is read once for all.
-fn groups(instants: &[InstantRow]) -> Vec<&[InstantRow]> {
-    let taken = |row: &InstantRow| row.positions.values().map(|last| last + 1).sum::<i64>();
-    let mut groups = Vec::new();
-    let (mut start, mut before) = (0, 0);
-    for (end, row) in (1..).zip(instants) {
-        if taken(row) - before >= GROUP_RECORDS || end == instants.len() {
-            groups.extend(instants.get(start..end));
-            (start, before) = (end, taken(row));
-        }
+impl Selection {
+    /// Keys whose rows the plan would write just as they stand.
+    fn unchanged(&self, plan: &BatchPlan) -> Result<HashSet<String>, PipelineError> {
+        let mut now = Fingerprints::default();
+        let keys = &self.keys;
+        now.add_rows(&plan.outcomes, keys)?;
+        now.add_rows(&plan.rejects, keys)?;
+        now.add_rows(&plan.events, keys)?;
+        now.add_rows(&plan.order_versions, keys)?;
+        now.add_rows(&plan.refunds, keys)?;
+        now.add_rows(&plan.pulls, keys)?;
+        now.add_rows(&plan.claims, keys)?;
+        now.add_rows(&plan.costs, keys)?;
+        now.add_rows(&plan.rates, keys)?;
+        now.add_rows(&plan.edges, keys)?;
+        now.add_rows(&plan.witnesses, keys)?;
+        let same = |key: &&String| self.rows.0.get(*key).is_some_and(|sum| now.0.get(*key) == Some(sum));
+        Ok(keys.iter().filter(same).cloned().collect())
     }
-    groups
+}
+
+impl Fingerprints {
+    fn add_rows<R: Stored>(&mut self, rows: &[R], keys: &HashSet<String>) -> Result<(), TableError> {
+        if rows.is_empty() { Ok(()) } else { self.add(R::TABLE, &encode(rows)?, keys) }
+    }
+
+    fn add(&mut self, table: Table, batch: &RecordBatch, keys: &HashSet<String>) -> Result<(), TableError> {
+        let key = Cells::new(batch).text("key")?;
+        let mask = (0..batch.num_rows()).map(|row| Some(keys.contains(key.value(row)))).collect();
+        let chosen = filter_record_batch(batch, &mask)?;
+        let said: Vec<usize> = (0..chosen.num_columns())
+            .filter(|&column| !matches!(chosen.schema_ref().field(column).name().as_str(), "known_at" | "known_until"))
+            .collect();
+        let chosen = chosen.project(&said)?;
+        let fields = chosen.schema_ref().fields().iter().map(|field| SortField::new(field.data_type().clone()));
+        let rows = RowConverter::new(fields.collect())?.convert_columns(chosen.columns())?;
+        let key = Cells::new(&chosen).text("key")?;
+        for (row, content) in rows.iter().enumerate() {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(table.folder().as_bytes());
+            hasher.update(content.as_ref());
+            let hash = u128::from_be_bytes(*hasher.finalize().as_bytes().first_chunk().unwrap_or(&[0; 16]));
+            let sum = self.0.entry(key.value(row).to_owned()).or_insert(0);
+            *sum = sum.wrapping_add(hash);
+        }
+        Ok(())
+    }
 }

@@ -4,7 +4,7 @@
 //! is then finished under the same instant, and tables that already hold it are left alone.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     num::NonZeroUsize,
     sync::Arc,
     thread,
@@ -19,8 +19,11 @@ use tables::{InstantRow, Outcome, OutcomeRow, Stored, Table, TableError, encode,
 use tracing::{debug, info};
 
 use crate::{
+    adapters::Adapters,
     copies::Copies,
+    decisions,
     plan::{self, BatchPlan, Read, Supersession},
+    replay::Replayed,
 };
 
 /// Application id of the normaliser's commits; their version is the batch's instant.
@@ -60,16 +63,18 @@ pub struct BatchReport {
     pub records: usize,
     /// How many of each outcome.
     pub outcomes: BTreeMap<Outcome, usize>,
+    /// What was read again, where the batch was a replay.
+    pub replayed: Option<Replayed>,
 }
 
 /// The normaliser of one lake.
 pub struct Stage {
     pub(crate) lake: Arc<Lake>,
     pub(crate) lock: WriterLock,
-    normalizer: Arc<Normalizer>,
+    adapters: Adapters,
     clock: StageClock,
-    copies: Copies,
-    last: Option<InstantRow>,
+    pub(crate) copies: Copies,
+    pub(crate) last: Option<InstantRow>,
     /// True from the start of a batch until it is published: what it left behind must be finished first.
     broken: bool,
 }
@@ -81,7 +86,15 @@ impl Stage {
     /// [`LakeError::Busy`] where another process writes, other errors where the lake is unreadable.
     pub async fn open(lake: Arc<Lake>, normalizer: Arc<Normalizer>, clock: StageClock) -> Result<Self, PipelineError> {
         let lock = lake.lock_writer()?;
-        let mut stage = Self { lake, lock, normalizer, clock, copies: Copies::default(), last: None, broken: true };
+        let mut stage = Self {
+            lake,
+            lock,
+            adapters: Adapters::new(normalizer),
+            clock,
+            copies: Copies::default(),
+            last: None,
+            broken: true,
+        };
         stage.recover().await?;
         Ok(stage)
     }
@@ -100,13 +113,26 @@ impl Stage {
         if self.broken {
             self.recover().await?;
         }
-        let positions = self.positions();
-        let records = self.lake.inbox_between(&positions, None, BATCH_RECORDS_MAX).await?;
+        let records = self.waiting().await?;
         if records.is_empty() {
             return Ok(None);
         }
         let known_at = self.next_instant(&records);
         self.publish(records, known_at, false).await.map(Some)
+    }
+
+    /// The next batch. Decisions come first and stand alone: a mapping is in force for all that is read after it.
+    async fn waiting(&self) -> Result<Vec<RawRecord>, PipelineError> {
+        let positions = self.positions();
+        let all = BTreeMap::from([(decisions::CHANNEL.to_owned(), i64::MAX)]);
+        let decided = self.lake.inbox_between(&positions, Some(&all), BATCH_RECORDS_MAX).await?;
+        if !decided.is_empty() {
+            return Ok(decisions::next_batch(decided));
+        }
+        let mut records = self.lake.inbox_between(&positions, None, BATCH_RECORDS_MAX).await?;
+        // One that came in since: it waits for its own batch.
+        records.retain(|record| !decisions::is_decision(record));
+        Ok(records)
     }
 
     /// Turns everything that waits into facts. Returns the records taken in.
@@ -144,11 +170,12 @@ impl Stage {
     /// Forgets what an unfinished batch left in memory, and finishes what it left in the tables.
     async fn recover(&mut self) -> Result<(), PipelineError> {
         if self.lake.rebuilding() {
-            info!("a replay was cut off; it is started again");
-            return self.replay(|_| ()).await.map(drop);
+            info!("a rebuild was cut off; it is started again");
+            return self.rebuild(|_| ()).await.map(drop);
         }
         self.last = self.lake.last_instant().await?;
         self.load_copies().await?;
+        self.load_mappings().await?;
         self.finish_broken_batch().await?;
         self.broken = false;
         Ok(())
@@ -166,9 +193,19 @@ impl Stage {
         Ok(())
     }
 
-    /// Starts from nothing, as a replay does; whatever cuts it off is recovered from by the next step.
-    pub(crate) fn forget_copies(&mut self) {
+    async fn load_mappings(&mut self) -> Result<(), PipelineError> {
+        self.adapters.forget_mappings();
+        if let Some(last) = &self.last {
+            self.adapters.apply(decisions::recorded_until(&self.lake, last.known_at).await?);
+        }
+        Ok(())
+    }
+
+    /// Starts from nothing, as a rebuild does; whatever cuts it off is recovered from by the next step.
+    pub(crate) fn start_over(&mut self) {
         self.copies = Copies::default();
+        self.adapters.forget_mappings();
+        self.last = None;
         self.broken = true;
     }
 
@@ -186,7 +223,7 @@ impl Stage {
         }
         let taken = records.len();
         self.broken = true;
-        let outcomes = self.commit_batch(records, known_at, again).await?;
+        let (outcomes, replayed) = self.commit_batch(records, known_at, again).await?;
         let row = InstantRow {
             known_at,
             positions,
@@ -203,7 +240,7 @@ impl Stage {
         self.last = Some(row);
         self.broken = false;
         debug!(records = taken, %known_at, "batch published");
-        Ok(BatchReport { known_at, records: taken, outcomes })
+        Ok(BatchReport { known_at, records: taken, outcomes, replayed })
     }
 
     /// Commits a batch's rows to every fact table. Nothing of it exists for a query until its instant is published.
@@ -212,19 +249,25 @@ impl Stage {
         records: Vec<RawRecord>,
         known_at: UtcMillis,
         again: bool,
-    ) -> Result<BTreeMap<Outcome, usize>, PipelineError> {
-        let plan = plan::plan(self.read(records).await?, &mut self.copies)?;
+    ) -> Result<(BTreeMap<Outcome, usize>, Option<Replayed>), PipelineError> {
+        let mut plan = plan::plan(self.read(records).await?, &mut self.copies)?;
+        let replayed = match plan.replay.take() {
+            Some(request) => Some(self.read_again(&request, &mut plan).await?),
+            None => None,
+        };
         let mut outcomes = BTreeMap::new();
         for row in &plan.outcomes {
             *outcomes.entry(row.outcome).or_insert(0) += 1;
         }
+        let definitions = plan.definitions.clone();
         self.commit_all(plan, known_at, again).await?;
-        Ok(outcomes)
+        self.adapters.apply(definitions);
+        Ok((outcomes, replayed))
     }
 
     async fn commit_all(&self, plan: BatchPlan, known_at: UtcMillis, again: bool) -> Result<(), PipelineError> {
-        let batch = Committing { stage: self, known_at, again, superseded: &plan.superseded };
-        batch.outcomes(plan.outcomes).await?;
+        let batch = Committing { stage: self, known_at, again, ending: plan.ending() };
+        batch.outcomes(plan.outcomes, &plan.superseded).await?;
         batch.rows(&plan.rejects).await?;
         batch.rows(&plan.events).await?;
         batch.rows(&plan.order_versions).await?;
@@ -268,8 +311,8 @@ impl Stage {
         Ok(())
     }
 
-    async fn read(&self, records: Vec<RawRecord>) -> Result<Vec<Read>, PipelineError> {
-        let normalizer = Arc::clone(&self.normalizer);
+    pub(crate) async fn read(&self, records: Vec<RawRecord>) -> Result<Vec<Read>, PipelineError> {
+        let normalizer = self.adapters.normalizer();
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let read = tokio::task::spawn_blocking(move || {
             let chunk = records.len().div_ceil(cores).max(1);
@@ -311,29 +354,30 @@ struct Committing<'a> {
     stage: &'a Stage,
     known_at: UtcMillis,
     again: bool,
-    superseded: &'a Supersession,
+    /// Keys whose rows end.
+    ending: HashSet<String>,
 }
 
 impl Committing<'_> {
-    async fn outcomes(&self, rows: Vec<OutcomeRow>) -> Result<(), PipelineError> {
+    async fn outcomes(&self, rows: Vec<OutcomeRow>, superseded: &Supersession) -> Result<(), PipelineError> {
         if self.done(Table::Outcomes).await? {
             return Ok(());
         }
-        let ended = self.stage.lake.end_rows(Table::Outcomes, &self.superseded.keys, self.known_at).await?;
+        let ended = self.stage.lake.end_rows(Table::Outcomes, &self.ending, self.known_at).await?;
         let mut former = Vec::new();
         for batch in &ended.rows {
             former.extend(OutcomeRow::read(batch)?);
         }
-        let mut all = plan::reassess(former, self.superseded);
+        let mut all = plan::reassess(former, superseded);
         all.extend(rows);
         self.commit(Table::Outcomes, ended.commit, encode_facts(&all, self.known_at)?).await
     }
 
     async fn rows<R: Stored>(&self, rows: &[R]) -> Result<(), PipelineError> {
-        if (rows.is_empty() && self.superseded.keys.is_empty()) || self.done(R::TABLE).await? {
+        if (rows.is_empty() && self.ending.is_empty()) || self.done(R::TABLE).await? {
             return Ok(());
         }
-        let ended = self.stage.lake.end_rows(R::TABLE, &self.superseded.keys, self.known_at).await?;
+        let ended = self.stage.lake.end_rows(R::TABLE, &self.ending, self.known_at).await?;
         if rows.is_empty() && ended.rows.is_empty() {
             return Ok(());
         }

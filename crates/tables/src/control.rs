@@ -250,3 +250,25 @@ impl Stored for DefinitionRow {
         ]
     }
 }
+
+impl DefinitionRow {
+    /// Reads definitions back.
+    ///
+    /// # Errors
+    /// [`TableError`] where a column is missing.
+    pub fn read(batch: &RecordBatch) -> Result<Vec<Self>, TableError> {
+        let cells = Cells::new(batch);
+        let (kind, name, hash) = (cells.text("kind")?, cells.text("name")?, cells.text("hash")?);
+        let (status, text, in_force_at) = (cells.text("status")?, cells.text("text")?, cells.instant("in_force_at")?);
+        Ok((0..cells.rows())
+            .map(|row| Self {
+                kind: kind.value(row).to_owned(),
+                name: name.value(row).to_owned(),
+                hash: hash.value(row).to_owned(),
+                status: status.value(row).to_owned(),
+                text: text.value(row).to_owned(),
+                in_force_at: in_force_at.get(row),
+            })
+            .collect())
+    }
+}

@@ -95,6 +95,12 @@ impl Table {
         !matches!(self, Self::Inbox | Self::Instants)
     }
 
+    /// True for fact tables whose rows hang on a record's key, so that they can be superseded: all but definitions.
+    #[must_use]
+    pub fn is_keyed_fact(self) -> bool {
+        self.is_fact() && self != Self::Definitions
+    }
+
     /// Columns by which every file's rows are sorted.
     #[must_use]
     pub fn sort_columns(self) -> &'static [&'static str] {

@@ -8,9 +8,9 @@ use model::UtcMillis;
 use query::{Answer, Question};
 
 use crate::{
-    demo, import,
+    decide, demo, import, mapping,
     node::{Node, NodeOptions, told_to_stop},
-    output, settings,
+    output, replay, settings,
 };
 
 /// Many streams of events, one river of truth.
@@ -45,10 +45,22 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Take in what shops and pages send, and answer questions, until Ctrl-C.
     Serve,
-    /// Take in report files of ad platforms.
+    /// Take in files: exports of any shape by a mapping, events and orders line by line, reports of ad platforms.
     Import(import::ImportArguments),
-    /// Forget all facts and build them anew from the inbox.
-    Replay,
+    /// Read records again by the mapping or adapter in force now; earlier instants keep their answers.
+    Replay(replay::ReplayArguments),
+    /// Forget all facts and build them anew from the inbox, at the instants at which they were first known.
+    Rebuild,
+    /// Mappings: how rows of files become facts.
+    Mapping {
+        #[command(subcommand)]
+        command: mapping::MappingCommand,
+    },
+    /// What stewards decide: definitions, channel rules, mappings.
+    Definitions {
+        #[command(subcommand)]
+        command: DefinitionsCommand,
+    },
     /// Answer a question in SQL (read-only).
     Sql {
         /// The statement.
@@ -116,6 +128,16 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+enum DefinitionsCommand {
+    /// Put what the files say in force, from now on.
+    Apply {
+        /// Say what would change, and change nothing.
+        #[arg(long)]
+        preview: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum ConfigCommand {
     /// Read every file and say what is wrong with it.
     Check,
@@ -160,7 +182,10 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Command::Demo(demo) => demo::run(demo, options).await,
         Command::Serve => serve(options).await,
         Command::Import(arguments) => import::run(arguments, &options).await,
-        Command::Replay => replay(&options).await,
+        Command::Replay(arguments) => replay::run(arguments, &options).await,
+        Command::Rebuild => replay::rebuild(&options).await,
+        Command::Mapping { command } => mapping::run(command, &options),
+        Command::Definitions { command: DefinitionsCommand::Apply { preview } } => apply(&options, preview).await,
         Command::Sql { sql, asking } => ask(&options, sql, &asking).await,
         Command::Metric { name, grain, by, currency, range, asking } => {
             let named = [("grain", grain), ("by", by), ("currency", currency)];
@@ -186,14 +211,21 @@ async fn serve(options: NodeOptions) -> Result<()> {
     serving.stop().await
 }
 
-async fn replay(options: &NodeOptions) -> Result<()> {
+async fn apply(options: &NodeOptions, preview: bool) -> Result<()> {
     let node = Node::open(options).await?;
-    let mut stage = node.stage().await?;
-    let bar = output::spinner("records replayed");
-    let records = stage.replay(|records| bar.set_position(records as u64)).await?;
-    bar.finish_and_clear();
-    println!("{records} records replayed");
-    Ok(())
+    let proposals = node.proposals().await?;
+    for proposal in proposals.iter().filter(|proposal| proposal.change != decide::Change::Unchanged) {
+        let row = &proposal.row;
+        let version = row.hash.get(..12).unwrap_or(&row.hash);
+        println!("{} {} {} · {version} · {}", proposal.change.word(), row.kind, row.name, row.status);
+    }
+    let unchanged = proposals.iter().filter(|proposal| proposal.change == decide::Change::Unchanged).count();
+    println!("{unchanged} unchanged");
+    if preview {
+        return Ok(());
+    }
+    decide::record(&node.lake, &proposals).await?;
+    node.take_in().await.map(drop)
 }
 
 async fn ask(options: &NodeOptions, sql: String, asking: &Asking) -> Result<()> {

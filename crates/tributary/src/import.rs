@@ -1,89 +1,285 @@
-//! `tributary import`: report files of ad platforms into the inbox, and into facts where nobody else does it.
+//! `tributary import`: files of any shape into the inbox, and into facts where nobody else does it.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
-use clap::Args;
-use ingestion::{ReportScope, read_report, report_record};
-use model::UtcMillis;
-use normalization::SourceKind;
-use pipeline::{PipelineError, append_records};
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use ingestion::{CsvShape, FileFormat, ImportFile, ImportOptions, ImportUnit, Incoming, ReportScope, report_headers};
+use model::{Headers, UtcMillis};
+use normalization::{Mapping, MappingFile, RecordUnit, SourceKind};
+use pipeline::append_records;
 
-use crate::node::{Node, NodeOptions, now};
+use crate::{
+    decide,
+    node::{Node, NodeOptions},
+    output,
+};
+
+/// Rows in one commit to the inbox at most.
+const BATCH_ROWS: usize = 20_000;
+/// Bytes of rows in one commit to the inbox, about.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArguments {
-    /// Report files: JSON as the platform's API answers, plain, gzip or zstd.
+    /// Files, folders or quoted globs, plain, gzip or zstd; `-` reads standard input.
     #[arg(required = true)]
-    paths: Vec<PathBuf>,
-    /// The configured source, such as `google_ads`.
+    paths: Vec<String>,
+    /// The configured source that the records are of, such as `web_eu` or `google_ads`.
+    #[arg(long, conflicts_with = "mapping", required_unless_present = "mapping")]
+    source: Option<String>,
+    /// The mapping that reads the rows: its name in config/mappings/, or a file.
     #[arg(long)]
-    source: String,
-    /// First day that the report covers; without it the first day in it.
+    mapping: Option<String>,
+    /// How the files are written; without it their content tells.
+    #[arg(long, value_enum)]
+    format: Option<FormatArgument>,
+    /// Reports: first day that the report covers; without it the first day in it.
     #[arg(long)]
     from: Option<String>,
-    /// Last day that the report covers; without it the last day in it.
+    /// Reports: last day that the report covers; without it the last day in it.
     #[arg(long)]
     to: Option<String>,
-    /// The account's IANA zone, where the report does not say it.
+    /// Reports: the account's IANA zone, where the report does not say it.
     #[arg(long)]
     zone: Option<String>,
-    /// When the report was taken, RFC 3339; without it now. The newest report wins.
+    /// Reports: the account, where the report does not say it.
+    #[arg(long)]
+    account: Option<String>,
+    /// Empty reports: `delivery` or `conversions`.
+    #[arg(long)]
+    report: Option<String>,
+    /// Empty reports: `account`, `campaign`, `ad_group` or `ad`.
+    #[arg(long)]
+    level: Option<String>,
+    /// When the file was taken from its system, RFC 3339; without it now. Of reports the newest wins.
     #[arg(long)]
     received_at: Option<String>,
+    /// What stands beside every record, as NAME=VALUE, such as `x-shopify-topic=orders/updated`.
+    #[arg(long = "header", value_parser = header)]
+    headers: Vec<(String, String)>,
 }
 
-/// Takes the files in. The same file again is a duplicate and changes nothing.
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatArgument {
+    Csv,
+    Json,
+    Ndjson,
+    Parquet,
+}
+
+/// What reads the files: a source that is built in, or a mapping.
+struct Reader {
+    source: String,
+    mapping: Option<Mapping>,
+    options: ImportOptions,
+    headers: Headers,
+}
+
+/// What an import did.
+#[derive(Debug, Default)]
+struct Taken {
+    files: usize,
+    rows: u64,
+    already: u64,
+    channels: Vec<String>,
+}
+
+/// Takes the files in. What is in already is left alone, so that an import that was cut off goes on where it stopped and
+/// the same file again changes nothing.
 ///
 /// # Errors
-/// Where a file is unreadable or the source unknown; files before it are in.
+/// Where a file is unreadable, or the source or mapping is unknown; what was read before is in.
 pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()> {
     let node = Node::open(options).await?;
-    let kind = node.settings.sources.iter().find(|source| source.name == arguments.source).map(|source| source.kind);
-    match kind {
-        Some(SourceKind::GoogleAds | SourceKind::MetaAds) => {}
-        Some(_) => bail!("source \"{}\" sends over HTTP; `tributary serve` opens its door", arguments.source),
-        None => {
-            let known: Vec<&str> = node.settings.sources.iter().map(|source| source.name.as_str()).collect();
-            bail!("there is no source \"{}\", expected one of {}", arguments.source, known.join(", "));
-        }
-    }
+    let reader = reader(&node, &arguments).await?;
     let received_at = match arguments.received_at.as_deref() {
-        Some(text) => UtcMillis::parse(text).context("--received-at")?,
-        None => now(),
+        Some(text) => Some(UtcMillis::parse(text).context("--received-at")?),
+        None => None,
     };
-    let scope = ReportScope { from_on: arguments.from, to_on: arguments.to, zone: arguments.zone };
-    let mut end = BTreeMap::new();
-    for path in &arguments.paths {
-        let payload = read_report(path).with_context(|| format!("cannot import {}", path.display()))?;
-        let (channel, record) = report_record(&arguments.source, received_at, &scope, payload)?;
-        if let Some(last) = append_records(&node.lake, &channel, vec![record]).await? {
-            end.insert(channel, last);
-        }
+    let taking = node.take_in_beside().await?;
+    let mut taken = Taken::default();
+    for path in files(&arguments.paths)? {
+        let file = open(&node, &path, &reader.options)?;
+        take(&node, &reader, file, received_at, &mut taken).await.with_context(|| path.display().to_string())?;
     }
-    settle(&node, &end).await?;
-    println!("{} files taken in; `tributary rejects` shows what could not be read", arguments.paths.len());
+    taking.finish(&node).await?;
+    report(&node, &taken).await
+}
+
+fn files(paths: &[String]) -> Result<Vec<PathBuf>> {
+    if paths.iter().any(|path| path == "-") {
+        if paths.len() > 1 {
+            bail!("standard input (-) cannot be imported together with files");
+        }
+        return Ok(vec![PathBuf::from("-")]);
+    }
+    Ok(ingestion::expand(paths)?)
+}
+
+fn open(node: &Node, path: &std::path::Path, options: &ImportOptions) -> Result<ImportFile> {
+    if path.as_os_str() == "-" {
+        return Ok(ImportFile::from_reader(std::io::stdin().lock(), node.lake.root(), options)?);
+    }
+    Ok(ImportFile::open(path, options)?)
+}
+
+async fn reader(node: &Node, arguments: &ImportArguments) -> Result<Reader> {
+    let mut headers: Headers = arguments.headers.iter().cloned().collect();
+    let format = arguments.format.map(|format| match format {
+        FormatArgument::Csv => FileFormat::Csv,
+        FormatArgument::Json => FileFormat::Json,
+        FormatArgument::Ndjson => FileFormat::Ndjson,
+        FormatArgument::Parquet => FileFormat::Parquet,
+    });
+    let scope = ReportScope {
+        from_on: arguments.from.clone(),
+        to_on: arguments.to.clone(),
+        zone: arguments.zone.clone(),
+        account: arguments.account.clone(),
+        report: arguments.report.clone(),
+        level: arguments.level.clone(),
+        pulled_at: arguments.received_at.clone(),
+    };
+    if let Some(name) = &arguments.mapping {
+        let file = node.mapping(name)?;
+        let mapping = node.normalizer.mapping(&file).map_err(|problems| anyhow!(crate::mapping::problems(&problems)))?;
+        let proposals = decide::compare(&node.lake, vec![decide::mapping_row(&file, node.clock_now())], None).await?;
+        decide::record(&node.lake, &proposals).await?;
+        if file.record == RecordUnit::File {
+            headers.extend(report_headers(&scope)?);
+        }
+        let options = mapping_options(&file, format);
+        return Ok(Reader { source: file.mapping.clone(), mapping: Some(mapping), options, headers });
+    }
+    let source = arguments.source.clone().unwrap_or_default();
+    let kind = node.settings.sources.iter().find(|known| known.name == source).map(|known| known.kind);
+    let unit = match kind {
+        Some(SourceKind::GoogleAds | SourceKind::MetaAds) => {
+            headers.extend(report_headers(&scope)?);
+            ImportUnit::File
+        }
+        Some(SourceKind::Segment | SourceKind::Shopify) => ImportUnit::Row,
+        None => {
+            let known: Vec<&str> = node.settings.sources.iter().map(|known| known.name.as_str()).collect();
+            bail!("there is no source \"{source}\", expected one of {}; a mapping is named by --mapping", known.join(", "));
+        }
+    };
+    let options = ImportOptions { format, unit, csv: CsvShape::default() };
+    Ok(Reader { source, mapping: None, options, headers })
+}
+
+/// How the files of a mapping are read: as the command says, else as the mapping says.
+pub fn mapping_options(file: &MappingFile, format: Option<FileFormat>) -> ImportOptions {
+    let said = file.format.map(|format| match format {
+        normalization::FileFormat::Csv => FileFormat::Csv,
+        normalization::FileFormat::Json => FileFormat::Json,
+        normalization::FileFormat::Ndjson => FileFormat::Ndjson,
+        normalization::FileFormat::Parquet => FileFormat::Parquet,
+    });
+    let unit = match file.record {
+        RecordUnit::Row => ImportUnit::Row,
+        RecordUnit::File => ImportUnit::File,
+    };
+    let csv = file.csv.as_ref().map_or_else(CsvShape::default, |csv| CsvShape {
+        delimiter: csv.delimiter_byte(),
+        quote: csv.quote_byte(),
+        skip_lines: csv.skip_lines,
+        has_header: csv.columns.is_none(),
+    });
+    ImportOptions { format: format.or(said), unit, csv }
+}
+
+/// Takes one file in, from where an earlier import of the same content stopped.
+async fn take(
+    node: &Node,
+    reader: &Reader,
+    mut file: ImportFile,
+    received_at: Option<UtcMillis>,
+    taken: &mut Taken,
+) -> Result<()> {
+    if let (Some(mapping), Some(columns)) = (&reader.mapping, file.columns()?) {
+        mapping.check_columns(&columns)?;
+    }
+    let channel = channel(&reader.headers, &reader.options, &file);
+    let last = append_records(&node.lake, &channel, Vec::new()).await?;
+    let done = last.map_or(0, |last| u64::try_from(last + 1).unwrap_or(0));
+    // The rows of one file came at one instant, also where a second run had to finish what the first began.
+    let earlier = match last {
+        Some(_) => node.lake.inbox_records(&[(channel.clone(), [0].into())].into()).await?.first().map(|r| r.received_at),
+        None => None,
+    };
+    let received_at = earlier.or(received_at).unwrap_or_else(|| node.clock_now());
+    let mut headers = reader.headers.clone();
+    headers.extend(file.headers().clone());
+    let bar = bar(&file);
+    let mut rows = file.rows(done)?;
+    loop {
+        let (returned, batch) = tokio::task::spawn_blocking(move || {
+            let batch = rows.next_batch(BATCH_ROWS, BATCH_BYTES);
+            (rows, batch)
+        })
+        .await?;
+        rows = returned;
+        let batch = batch?;
+        if batch.is_empty() {
+            break;
+        }
+        let records: Vec<Incoming> = batch
+            .into_iter()
+            .map(|payload| Incoming {
+                source: reader.source.clone(),
+                received_at,
+                headers: headers.clone(),
+                payload,
+            })
+            .collect();
+        taken.rows += records.len() as u64;
+        append_records(&node.lake, &channel, records).await?;
+        node.arrived();
+        bar.set_position(rows.bytes_read());
+    }
+    bar.finish_and_clear();
+    taken.files += 1;
+    taken.already += done;
+    taken.channels.push(channel);
     Ok(())
 }
 
-/// Waits until records up to `end` are facts: by our own hand, or by the process that holds the writer's lock. Whoever
-/// holds it may end before it sees our records, so the lock is tried again and again.
-async fn settle(node: &Node, end: &BTreeMap<String, i64>) -> Result<()> {
-    for _ in 0..600 {
-        match node.stage().await {
-            Ok(mut stage) => {
-                stage.drain().await?;
-                return Ok(());
-            }
-            Err(error) if matches!(error.downcast_ref(), Some(PipelineError::Lake(lake::LakeError::Busy { .. }))) => {}
-            Err(error) => return Err(error),
-        }
-        let taken = node.lake.last_instant().await?.map(|row| row.positions).unwrap_or_default();
-        if end.iter().all(|(channel, last)| taken.get(channel).is_some_and(|offset| offset >= last)) {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+/// The channel of a file: named by its content. A report whose scope is stated goes through a channel of its own, since
+/// the same content says something else of another scope.
+fn channel(headers: &Headers, options: &ImportOptions, file: &ImportFile) -> String {
+    let channel = file.channel();
+    if options.unit == ImportUnit::Row || headers.is_empty() {
+        return channel;
     }
-    Err(anyhow!("the files are stored, but the running process has not taken them in after 60 s"))
+    let said: Vec<String> = headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let hash: String = blake3::hash(said.join("\n").as_bytes()).to_hex().chars().take(16).collect();
+    format!("{channel}/{hash}")
+}
+
+fn bar(file: &ImportFile) -> ProgressBar {
+    output::bytes_bar(&file.shown(), file.bytes_total())
+}
+
+/// Says what came of the files, outcome by outcome.
+async fn report(node: &Node, taken: &Taken) -> Result<()> {
+    println!("{} files: {} rows taken in, {} were in already", taken.files, taken.rows, taken.already);
+    let channels: Vec<String> = taken.channels.iter().map(|channel| format!("'{channel}'")).collect();
+    let sql = format!(
+        "SELECT outcome, count(*) AS records FROM facts.outcomes WHERE channel IN ({}) GROUP BY outcome ORDER BY outcome",
+        channels.join(", ")
+    );
+    let answer = node.engine.answer(&query::Question { sql, ..query::Question::default() }).await?;
+    println!("{}", output::table(&answer)?);
+    println!("`tributary rejects` shows what could not be read, and how to mend it");
+    Ok(())
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.trim().to_lowercase(), value.trim().to_owned()))
 }

@@ -1,15 +1,19 @@
 //! `tributary`: reads configuration, builds the house, runs it.
 //!
 //! In reading order: what may be asked of it ([`cli`]), the running house ([`node`]), settings ([`settings`]), how
-//! answers look in a terminal ([`output`]), and the demo ([`demo`]).
+//! answers look in a terminal ([`output`]), the demo ([`demo`]),
+//! and what is done to the records and by whose rules ([`import`], [`mapping`], [`decide`], [`replay`]).
 
 mod cli;
 
 mod node;
 
+mod decide;
 mod demo;
 mod import;
+mod mapping;
 mod output;
+mod replay;
 mod settings;
 
 use clap::Parser;

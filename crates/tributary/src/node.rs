@@ -1,24 +1,20 @@
 //! The running house: one lake, its doors, its normaliser, its engine.
 
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use axum::Router;
-use definitions::Definitions;
 use ingestion::{Clock, Collector, IntakeQueue, intake_queue};
 use lake::{DiskSyncs, Lake};
 use model::UtcMillis;
-use normalization::Normalizer;
-use pipeline::{Stage, StageClock, definitions as definition_records, run_intake};
+use normalization::{MappingFile, Normalizer};
+use pipeline::{BatchReport, PipelineError, Replayed, Stage, StageClock, decisions, run_intake};
 use query::Engine;
-use server::format::text_column;
-use tables::DefinitionRow;
 use tokio::{
     net::TcpListener,
     sync::{Notify, watch},
@@ -26,7 +22,10 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use crate::settings::{self, Settings};
+use crate::{
+    decide,
+    settings::{self, Loaded, Settings},
+};
 
 /// Longest time between two looks into the inbox: what another process appended is seen within it.
 const LOOK: Duration = Duration::from_millis(250);
@@ -50,9 +49,19 @@ pub struct Node {
     pub lake: Arc<Lake>,
     /// Answers questions.
     pub engine: Arc<Engine>,
-    normalizer: Arc<Normalizer>,
+    /// The adapters that are built in.
+    pub normalizer: Arc<Normalizer>,
+    /// The mappings of the configuration: proposals, as all of it.
+    pub mappings: Vec<MappingFile>,
+    loaded: Arc<Loaded>,
     clock: StageClock,
+    arrived: Arc<Notify>,
     taking: Option<Taking>,
+}
+
+/// A normaliser that works while an import fills the inbox; none where another process normalises.
+pub struct Beside {
+    working: Option<(watch::Sender<bool>, JoinHandle<()>)>,
 }
 
 /// The doors and the normaliser at work.
@@ -86,15 +95,17 @@ impl Node {
             Clock::Simulated => StageClock::Simulated,
         };
         let lake = Arc::new(Lake::open(&options.data, Arc::new(DiskSyncs)).await?);
-        let contact_key = contact_key(&loaded.settings);
-        let normalizer = Arc::new(Normalizer::new(&loaded.settings.sources, contact_key)?);
+        let normalizer = Arc::new(normalizer(&loaded.settings)?);
         let engine = Arc::new(Engine::new(
             Arc::clone(&lake),
-            Arc::new(loaded.definitions),
-            Arc::new(loaded.channels),
+            Arc::new(loaded.definitions.clone()),
+            Arc::new(loaded.channels.clone()),
             loaded.settings.engine(),
         )?);
-        Ok(Self { settings: loaded.settings, lake, engine, normalizer, clock, taking: None })
+        let arrived = Arc::new(Notify::new());
+        let (settings, mappings) = (loaded.settings.clone(), loaded.mappings.clone());
+        let loaded = Arc::new(loaded);
+        Ok(Self { settings, lake, engine, normalizer, mappings, loaded, clock, arrived, taking: None })
     }
 
     /// Opens the lake, takes the writer's lock, records the definitions in force, and starts the normaliser.
@@ -104,9 +115,9 @@ impl Node {
     pub async fn start(options: &NodeOptions) -> Result<Self> {
         let mut node = Self::open(options).await?;
         let stage = node.stage().await?;
-        node.record_definitions().await?;
+        decide::record(&node.lake, &node.proposals().await?).await?;
         let (queue, doors) = intake_queue(node.settings.collector.queue);
-        let arrived = Arc::new(Notify::new());
+        let arrived = Arc::clone(&node.arrived);
         let (stop, stopped) = watch::channel(false);
         let intake = tokio::spawn(run_intake(Arc::clone(&node.lake), doors, Arc::clone(&arrived)));
         let normaliser = tokio::spawn(normalise(stage, arrived, stopped));
@@ -176,31 +187,143 @@ impl Node {
         Ok(())
     }
 
-    /// Definitions that are new or changed come in through the inbox, like everything else.
-    async fn record_definitions(&self) -> Result<()> {
-        let question = query::Question {
-            sql: "SELECT kind, name, hash, status FROM facts.definitions ORDER BY known_at".to_owned(),
-            ..query::Question::default()
-        };
-        let recorded = self.engine.answer(&question).await?;
-        let mut in_force = BTreeMap::new();
-        for batch in &recorded.batches {
-            let [kind, name, hash, status] = batch.columns() else { bail!("facts.definitions has other columns") };
-            let rows = text_column(kind)?.into_iter().zip(text_column(name)?);
-            in_force.extend(rows.zip(text_column(hash)?.into_iter().zip(text_column(status)?)));
-        }
-        let at = match self.clock {
+    /// Everything that the configuration proposes, against what is in force.
+    ///
+    /// # Errors
+    /// Where the lake is unreadable.
+    pub async fn proposals(&self) -> Result<Vec<decide::Proposal>> {
+        decide::proposals(&self.lake, &self.loaded, self.clock_now()).await
+    }
+
+    /// The instant at which something is decided or taken in now; on a simulated clock, the epoch.
+    #[must_use]
+    pub fn clock_now(&self) -> UtcMillis {
+        match self.clock {
             StageClock::System => now(),
             StageClock::Simulated => UtcMillis(0),
-        };
-        let rows = definition_rows(self.engine.definitions(), at);
-        let changed = rows.into_iter().filter(|row| {
-            in_force.get(&(row.kind.clone(), row.name.clone())) != Some(&(row.hash.clone(), row.status.clone()))
-        });
-        let records: Vec<_> = changed.map(|row| definition_records::record(&row)).collect();
-        pipeline::append_records(&self.lake, definition_records::SOURCE, records).await?;
-        Ok(())
+        }
     }
+
+    /// A mapping by its name in the configuration, or by its file.
+    ///
+    /// # Errors
+    /// Every mistake of the file, or the names that there are.
+    pub fn mapping(&self, named: &str) -> Result<MappingFile> {
+        if let Some(mapping) = self.mappings.iter().find(|mapping| mapping.mapping == named) {
+            return Ok(mapping.clone());
+        }
+        if Path::new(named).is_file() {
+            return settings::read_mapping(Path::new(named));
+        }
+        let known: Vec<&str> = self.mappings.iter().map(|mapping| mapping.mapping.as_str()).collect();
+        bail!("there is no mapping \"{named}\" and no such file, expected one of {}", known.join(", "))
+    }
+
+    /// Refuses a source that neither the configuration nor a mapping names.
+    ///
+    /// # Errors
+    /// With the names that there are.
+    pub async fn check_source(&self, source: &str) -> Result<()> {
+        let mut known: Vec<String> = self.settings.sources.iter().map(|known| known.name.clone()).collect();
+        known.extend(self.mappings.iter().map(|mapping| mapping.mapping.clone()));
+        let stored = decisions::in_force(&self.lake).await?;
+        known.extend(stored.into_keys().filter(|(kind, _)| kind == pipeline::adapters::MAPPING).map(|(_, name)| name));
+        known.sort();
+        known.dedup();
+        if known.iter().any(|name| name == source) {
+            return Ok(());
+        }
+        bail!("there is no source \"{source}\", expected one of {}", known.join(", "))
+    }
+
+    /// Starts a normaliser beside an import, unless another process normalises already. A lake in which nothing was
+    /// decided yet takes the configuration's definitions first.
+    ///
+    /// # Errors
+    /// Where the lake is unreadable.
+    pub async fn take_in_beside(&self) -> Result<Beside> {
+        if decisions::recorded(&self.lake).await?.is_empty() {
+            decide::record(&self.lake, &self.proposals().await?).await?;
+        }
+        let stage = match self.stage().await {
+            Ok(stage) => stage,
+            Err(error) if is_busy(&error) => return Ok(Beside { working: None }),
+            Err(error) => return Err(error),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(normalise(stage, Arc::clone(&self.arrived), stopped));
+        Ok(Beside { working: Some((stop, task)) })
+    }
+
+    /// Tells the normaliser that records have come.
+    pub fn arrived(&self) {
+        self.arrived.notify_one();
+    }
+
+    /// Turns all that the inbox holds into facts: by our own hand, or by the process that holds the writer's lock.
+    /// Whoever holds it may end before it sees our records, so the lock is tried again and again. Returns the batches that
+    /// our own hand published.
+    ///
+    /// # Errors
+    /// Where the lake is unreadable, or the other process does not take them in within a minute.
+    pub async fn take_in(&self) -> Result<Vec<BatchReport>> {
+        let end = pipeline::intake::inbox_positions(&self.lake).await?;
+        for _ in 0..600 {
+            match self.stage().await {
+                Ok(mut stage) => {
+                    let mut reports = Vec::new();
+                    while let Some(report) = stage.step().await? {
+                        reports.push(report);
+                    }
+                    return Ok(reports);
+                }
+                Err(error) if is_busy(&error) => {}
+                Err(error) => return Err(error),
+            }
+            let taken = self.lake.last_instant().await?.map(|row| row.positions).unwrap_or_default();
+            if end.iter().all(|(channel, last)| taken.get(channel).is_some_and(|offset| offset >= last)) {
+                return Ok(Vec::new());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err(anyhow!("the records are stored, but the running process has not taken them in after 60 s"))
+    }
+
+    /// As [`Node::take_in`]; what was read again by replays among it, all together. None where another process did it.
+    ///
+    /// # Errors
+    /// As [`Node::take_in`].
+    pub async fn take_in_decisions(&self) -> Result<Option<Replayed>> {
+        let reports = self.take_in().await?;
+        let mut done: Option<Replayed> = None;
+        for replayed in reports.into_iter().filter_map(|report| report.replayed) {
+            let all = done.get_or_insert_default();
+            all.records += replayed.records;
+            all.changed += replayed.changed;
+            for (step, records) in replayed.outcomes {
+                *all.outcomes.entry(step).or_insert(0) += records;
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl Beside {
+    /// Waits until everything that was imported is facts.
+    ///
+    /// # Errors
+    /// As [`Node::take_in`].
+    pub async fn finish(self, node: &Node) -> Result<()> {
+        if let Some((stop, task)) = self.working {
+            let _ = stop.send(true);
+            task.await?;
+        }
+        node.take_in().await.map(drop)
+    }
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(PipelineError::Lake(lake::LakeError::Busy { .. })))
 }
 
 impl Serving {
@@ -247,22 +370,22 @@ pub fn now() -> UtcMillis {
     UtcMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Takes in what waits, merges small files when nothing waits, until it is told to stop.
+/// Batches between two looks at what can be merged, while records keep coming.
+const BATCHES_BEFORE_COMPACTION: usize = 8;
+
+/// Takes in what waits and merges small files, until it is told to stop.
 async fn normalise(mut stage: Stage, arrived: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
     loop {
         let stopping = *stopped.borrow();
-        match stage.drain().await {
-            Ok(_) if stopping => return,
-            Ok(_) => match stage.compact().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => error!(%error, "compaction failed; it is tried again"),
-            },
+        match take_and_compact(&mut stage).await {
+            Ok(true) => continue,
+            Ok(false) if stopping => return,
+            Ok(false) => {}
             Err(error) if stopping => {
                 error!(%error, "records wait in the inbox; they become facts at the next start");
                 return;
             }
-            Err(error) => error!(%error, "facts could not be made; it is tried again"),
+            Err(error) => error!(%error, "facts could not be made, or files not be merged; it is tried again"),
         }
         tokio::select! {
             () = arrived.notified() => {}
@@ -272,34 +395,27 @@ async fn normalise(mut stage: Stage, arrived: Arc<Notify>, mut stopped: watch::R
     }
 }
 
-fn contact_key(settings: &Settings) -> [u8; 32] {
-    blake3::derive_key("tributary 2026-11-21 contact key", settings.workspace.contact_key.as_bytes())
+/// A few batches, then one merge. True where there may be more to do.
+async fn take_and_compact(stage: &mut Stage) -> Result<bool, PipelineError> {
+    let mut waiting = true;
+    for _ in 0..BATCHES_BEFORE_COMPACTION {
+        waiting = stage.step().await?.is_some();
+        if !waiting {
+            break;
+        }
+    }
+    let merged = stage.compact().await?;
+    Ok(waiting || merged)
 }
 
-fn definition_rows(definitions: &Definitions, in_force_at: UtcMillis) -> Vec<DefinitionRow> {
-    fn rows<T>(
-        kind: &str,
-        defined: &BTreeMap<String, definitions::Defined<T>>,
-        in_force_at: UtcMillis,
-    ) -> Vec<DefinitionRow> {
-        defined
-            .iter()
-            .map(|(name, defined)| DefinitionRow {
-                kind: kind.to_owned(),
-                name: name.clone(),
-                hash: defined.hash.clone(),
-                status: defined.status.name().to_owned(),
-                text: defined.text.clone(),
-                in_force_at,
-            })
-            .collect()
-    }
-    [
-        rows("semantic_model", &definitions.semantic_models, in_force_at),
-        rows("metric", &definitions.metrics, in_force_at),
-        rows("funnel", &definitions.funnels, in_force_at),
-        rows("policy", &definitions.house_policies, in_force_at),
-        rows("platform_policy", &definitions.platform_policies, in_force_at),
-    ]
-    .concat()
+/// The built-in adapters of the configured sources.
+///
+/// # Errors
+/// Where a source is configured wrongly.
+pub fn normalizer(settings: &Settings) -> Result<Normalizer> {
+    Ok(Normalizer::new(&settings.sources, contact_key(settings))?)
+}
+
+fn contact_key(settings: &Settings) -> [u8; 32] {
+    blake3::derive_key("tributary 2026-11-21 contact key", settings.workspace.contact_key.as_bytes())
 }

@@ -78,6 +78,15 @@ pub fn progress(what: &str, length: u64) -> ProgressBar {
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// A bar of bytes with rate and time left.
+#[must_use]
+pub fn bytes_bar(what: &str, length: u64) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{msg:24} {bar:32} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left");
+    let bar = ProgressBar::new(length).with_message(what.to_owned());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
 fn stamp(answer: &Answer) -> String {
     let stamp = &answer.stamp;
     let mut lines = vec![format!("as of {} · zone {}", stamp.as_of, stamp.zone)];

@@ -7,7 +7,7 @@ use config::{Config, Environment, File, FileFormat};
 use definitions::Definitions;
 use ingestion::CollectorConfig;
 use model::traffic::ChannelRules;
-use normalization::{SourceConfig, SourceKind};
+use normalization::{MappingFile, SourceConfig, SourceKind};
 use query::EngineSettings;
 use serde::Deserialize;
 use server::ServerConfig;
@@ -15,6 +15,7 @@ use server::ServerConfig;
 /// Shipped settings, used where no folder is named and `config/` is not there.
 const SHIPPED_SETTINGS: &str = include_str!("../../../config/tributary.toml");
 const SHIPPED_CHANNELS: &str = include_str!("../../../config/channels.yaml");
+const SHIPPED_MAPPINGS: [(&str, &str); 1] = [("ecb.yaml", include_str!("../../../config/mappings/ecb.yaml"))];
 const SHIPPED_DEFINITIONS: [(&str, &str); 5] = [
     ("funnels.yaml", include_str!("../../../config/definitions/funnels.yaml")),
     ("metrics.yaml", include_str!("../../../config/definitions/metrics.yaml")),
@@ -67,6 +68,8 @@ pub struct Loaded {
     pub definitions: Definitions,
     /// How traffic is read.
     pub channels: ChannelRules,
+    /// How rows of files are read.
+    pub mappings: Vec<MappingFile>,
 }
 
 impl std::fmt::Debug for Workspace {
@@ -115,19 +118,17 @@ impl Settings {
 /// Every mistake with file, key or line, and the nearest right spelling.
 pub fn load(folder: Option<&Path>) -> Result<Loaded> {
     let folder = folder.or_else(|| Some(Path::new("config")).filter(|path| path.join("tributary.toml").is_file()));
-    let (toml, channels, files) = match folder {
+    let Folder { toml, channels, definitions: files, mappings } = match folder {
         Some(folder) => read_folder(folder)?,
-        None => {
-            let files = SHIPPED_DEFINITIONS.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
-            (SHIPPED_SETTINGS.to_owned(), SHIPPED_CHANNELS.to_owned(), files)
-        }
+        None => shipped(),
     };
     let settings = read_settings(&toml)?;
     let definitions = Definitions::parse(&files)
         .map_err(|mistakes| anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     let channels: ChannelRules =
         definitions::parse_yaml("channels.yaml", &channels).map_err(|mistake| anyhow!("{mistake}"))?;
-    Ok(Loaded { settings, definitions, channels })
+    let mappings = mappings.iter().map(|(name, text)| parse_mapping(name, text)).collect::<Result<Vec<_>>>()?;
+    Ok(Loaded { settings, definitions, channels, mappings })
 }
 
 /// Settings from TOML text, with the environment over it.
@@ -160,16 +161,50 @@ fn with_nearest(message: &str) -> String {
     }
 }
 
-type Folder = (String, String, Vec<(String, String)>);
+/// Reads one mapping's file. What its expressions mean is checked when it is compiled.
+///
+/// # Errors
+/// With the line, and the nearest right spelling of an unknown key.
+pub fn read_mapping(path: &Path) -> Result<MappingFile> {
+    parse_mapping(&path.display().to_string(), &read(path)?)
+}
+
+fn parse_mapping(name: &str, text: &str) -> Result<MappingFile> {
+    definitions::parse_yaml(name, text).map_err(|mistake| anyhow!("{mistake}"))
+}
+
+/// The texts of a configuration; definitions and mappings with the names of their files.
+struct Folder {
+    toml: String,
+    channels: String,
+    definitions: Vec<(String, String)>,
+    mappings: Vec<(String, String)>,
+}
+
+fn shipped() -> Folder {
+    let owned = |files: &[(&str, &str)]| files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    Folder {
+        toml: SHIPPED_SETTINGS.to_owned(),
+        channels: SHIPPED_CHANNELS.to_owned(),
+        definitions: owned(&SHIPPED_DEFINITIONS),
+        mappings: owned(&SHIPPED_MAPPINGS),
+    }
+}
 
 fn read_folder(folder: &Path) -> Result<Folder> {
-    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    let toml = read(&folder.join("tributary.toml"))?;
-    let channels = read(&folder.join("channels.yaml"))?;
-    let definitions = folder.join("definitions");
-    let entries = std::fs::read_dir(&definitions).with_context(|| format!("cannot read {}", definitions.display()))?;
+    let mappings = folder.join("mappings");
+    Ok(Folder {
+        toml: read(&folder.join("tributary.toml"))?,
+        channels: read(&folder.join("channels.yaml"))?,
+        definitions: read_yaml(&folder.join("definitions"))?,
+        mappings: if mappings.is_dir() { read_yaml(&mappings)? } else { Vec::new() },
+    })
+}
+
+/// Every YAML file of a folder with its name, sorted.
+fn read_yaml(folder: &Path) -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
-    for entry in entries {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -177,7 +212,11 @@ fn read_folder(folder: &Path) -> Result<Folder> {
         }
     }
     files.sort();
-    Ok((toml, channels, files))
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! time is printed, since it shares the cores.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -14,28 +14,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::Parser;
+
+use crate::{Arguments, process};
 
 /// Messages in one request.
 const BATCH: u64 = 100;
 /// Digits of a message's number.
 const DIGITS: usize = 12;
-
-#[derive(Debug, Parser)]
-struct Arguments {
-    /// The binary to measure.
-    #[arg(long)]
-    binary: PathBuf,
-    /// Seconds of each phase.
-    #[arg(long, default_value_t = 20)]
-    seconds: u64,
-    /// Connections of the throughput phase.
-    #[arg(long, default_value_t = 8)]
-    connections: u64,
-    /// Events a second of the freshness phase.
-    #[arg(long, default_value_t = 5_000)]
-    rate: u64,
-}
 
 /// A serving process over a lake that goes with it.
 struct Serving {
@@ -51,21 +36,18 @@ impl Drop for Serving {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+/// Events a second from eight connections into facts, with the highest memory.
+///
+/// # Errors
+/// Where the door refuses, or facts do not come.
+pub async fn throughput(arguments: &Arguments) -> Result<()> {
     let numbers = Arc::new(AtomicU64::new(0));
-    throughput(&arguments, &numbers).await?;
-    freshness(&arguments, &numbers).await
-}
-
-async fn throughput(arguments: &Arguments, numbers: &Arc<AtomicU64>) -> Result<()> {
     let serving = start(&arguments.binary).await?;
-    let (started, cpu) = (Instant::now(), cpu_seconds());
+    let (started, cpu) = (Instant::now(), process::cpu_seconds());
     let until = started + Duration::from_secs(arguments.seconds);
     let mut senders = Vec::new();
     for _ in 0..arguments.connections {
-        let (base, numbers) = (serving.base.clone(), Arc::clone(numbers));
+        let (base, numbers) = (serving.base.clone(), Arc::clone(&numbers));
         senders.push(tokio::spawn(async move {
             let (client, mut body, mut sent) = (reqwest::Client::new(), Body::new(), 0);
             while Instant::now() < until {
@@ -80,7 +62,7 @@ async fn throughput(arguments: &Arguments, numbers: &Arc<AtomicU64>) -> Result<(
         sent += sender.await??;
     }
     let accepted = started.elapsed().as_secs_f64();
-    let generator = cpu_seconds() - cpu;
+    let generator = process::cpu_seconds() - cpu;
     wait_for(&serving.base, sent).await?;
     let settled = started.elapsed().as_secs_f64();
     println!(
@@ -88,12 +70,17 @@ async fn throughput(arguments: &Arguments, numbers: &Arc<AtomicU64>) -> Result<(
         sent as f64 / accepted
     );
     println!("into facts    {:>10.0} events/s (all answered in SQL after {settled:.1} s)", sent as f64 / settled);
-    println!("memory        {:>10} MB at its highest", peak_memory_mb(serving.child.id()));
+    println!("memory        {:>10} MB at its highest", process::peak_memory_mb(serving.child.id()));
     println!("generator     {generator:>10.1} CPU seconds");
     Ok(())
 }
 
-async fn freshness(arguments: &Arguments, numbers: &Arc<AtomicU64>) -> Result<()> {
+/// Time from the 200 until the event is in an answer.
+///
+/// # Errors
+/// As [`throughput`].
+pub async fn freshness(arguments: &Arguments) -> Result<()> {
+    let numbers = Arc::new(AtomicU64::new(0));
     let serving = start(&arguments.binary).await?;
     let accepted: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let pause = Duration::from_secs_f64(BATCH as f64 / arguments.rate as f64);
@@ -107,7 +94,7 @@ async fn freshness(arguments: &Arguments, numbers: &Arc<AtomicU64>) -> Result<()
     while Instant::now() < until {
         ticks.tick().await;
         let (client, base, accepted) = (client.clone(), serving.base.clone(), Arc::clone(&accepted));
-        let request = body.next(numbers);
+        let request = body.next(&numbers);
         senders.push(tokio::spawn(async move {
             post(&client, &base, request).await?;
             accepted.lock().expect("no sender panics").push(Instant::now());
@@ -242,19 +229,4 @@ async fn start(binary: &Path) -> Result<Serving> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     bail!("not ready after 30 s")
-}
-
-/// This process's CPU time, from `/proc`; 0 where there is none.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
-    ticks / 100.0
-}
-
-/// A process's highest resident memory, from `/proc`; 0 where there is none.
-fn peak_memory_mb(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) / 1024
 }

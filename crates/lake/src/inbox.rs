@@ -1,0 +1,152 @@
+//! The inbox: records exactly as received, appended by channel, read back by position.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Mutex, PoisonError},
+};
+
+use model::RawRecord;
+use tables::Table;
+
+use crate::{
+    file::FileEntry,
+    lake::{Commit, Lake, LakeError},
+};
+
+/// Most bytes of payloads that wait in memory for the normaliser beside their files.
+const RECENT_BYTES_MAX: usize = 48 << 20;
+
+/// Records that this process appended and nobody read yet, by file: what the normaliser reads next needs not come back
+/// through Parquet. The files stay the truth; what is not here is read from them.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(Mutex<RecentFiles>);
+
+#[derive(Debug, Default)]
+struct RecentFiles {
+    files: VecDeque<(String, Vec<RawRecord>, usize)>,
+    bytes: usize,
+}
+
+impl Recent {
+    fn put(&self, name: String, records: Vec<RawRecord>) {
+        let bytes = records.iter().map(|record| record.payload.len()).sum();
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.bytes + bytes <= RECENT_BYTES_MAX {
+            held.bytes += bytes;
+            held.files.push_back((name, records, bytes));
+        }
+    }
+
+    fn take(&self, name: &str) -> Option<Vec<RawRecord>> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = held.files.iter().position(|(file, _, _)| file == name)?;
+        let (_, records, bytes) = held.files.remove(at)?;
+        held.bytes -= bytes;
+        Some(records)
+    }
+}
+
+impl Lake {
+    /// Appends records that follow `last` in their `channel`, each at its position.
+    ///
+    /// # Errors
+    /// [`LakeError::Conflict`] where the channel stands elsewhere by now, with the records handed back through `records`;
+    /// other errors where storage refuses. Nothing is stored then.
+    pub async fn append(
+        &self,
+        channel: &str,
+        last: Option<i64>,
+        records: &mut Vec<RawRecord>,
+    ) -> Result<(), LakeError> {
+        let taken = std::mem::take(records);
+        let encoded = tokio::task::spawn_blocking(move || (tables::encode(&taken), taken)).await?;
+        *records = encoded.1;
+        let Some(end) = records.last().map(|record| record.offset) else { return Ok(()) };
+        let commit = Commit {
+            runs: vec![vec![encoded.0?]],
+            transactions: vec![(channel.to_owned(), end)],
+            expects: Some((channel.to_owned(), last)),
+            ..Commit::default()
+        };
+        for name in self.commit_files(Table::Inbox, commit).await? {
+            self.recent.put(name, std::mem::take(records));
+        }
+        Ok(())
+    }
+
+    /// Records of the inbox after `from` and, where `to` names their channel, up to it; whole files until
+    /// `records_max` is passed. In the order of (channel, offset).
+    ///
+    /// # Errors
+    /// [`LakeError`] where the inbox is unreadable.
+    pub async fn inbox_between(
+        &self,
+        from: &BTreeMap<String, i64>,
+        to: Option<&BTreeMap<String, i64>>,
+        records_max: usize,
+    ) -> Result<Vec<RawRecord>, LakeError> {
+        let waits = |channel: &str, offset: i64| {
+            from.get(channel).is_none_or(|&taken| offset > taken)
+                && to.is_none_or(|to| to.get(channel).is_some_and(|&last| offset <= last))
+        };
+        let snapshot = self.snapshot(Table::Inbox).await?;
+        let mut files: Vec<_> = snapshot
+            .files
+            .iter()
+            .filter(|entry| match (entry.constant_text("channel"), entry.integers("offset")) {
+                (Some(channel), Some((first, last))) => {
+                    from.get(channel).is_none_or(|&taken| last > taken)
+                        && to.is_none_or(|to| to.get(channel).is_some_and(|&end| first <= end))
+                }
+                _ => true,
+            })
+            .collect();
+        files.sort_by_key(|entry| (entry.constant_text("channel"), entry.integers("offset")));
+        let mut records: Vec<RawRecord> = Vec::new();
+        for entry in files {
+            if records.len() >= records_max {
+                break;
+            }
+            let read = self.inbox_file(entry).await?;
+            records.extend(read.into_iter().filter(|record| waits(&record.channel, record.offset)));
+        }
+        records.sort_by(|a, b| (&a.channel, a.offset).cmp(&(&b.channel, b.offset)));
+        Ok(records)
+    }
+
+    /// The records at the positions `wanted`, offsets by channel. In the order of (channel, offset).
+    ///
+    /// # Errors
+    /// [`LakeError`] where the inbox is unreadable.
+    pub async fn inbox_records(&self, wanted: &BTreeMap<String, BTreeSet<i64>>) -> Result<Vec<RawRecord>, LakeError> {
+        let snapshot = self.snapshot(Table::Inbox).await?;
+        let mut records: Vec<RawRecord> = Vec::new();
+        for entry in snapshot.files.iter() {
+            let holds = match (entry.constant_text("channel"), entry.integers("offset")) {
+                (Some(channel), Some((first, last))) => {
+                    wanted.get(channel).is_some_and(|offsets| offsets.range(first..=last).next().is_some())
+                }
+                _ => true,
+            };
+            if !holds {
+                continue;
+            }
+            let is_wanted =
+                |record: &RawRecord| wanted.get(&record.channel).is_some_and(|offsets| offsets.contains(&record.offset));
+            records.extend(self.inbox_file(entry).await?.into_iter().filter(is_wanted));
+        }
+        records.sort_by(|a, b| (&a.channel, a.offset).cmp(&(&b.channel, b.offset)));
+        Ok(records)
+    }
+
+    async fn inbox_file(&self, entry: &FileEntry) -> Result<Vec<RawRecord>, LakeError> {
+        if let Some(records) = self.recent.take(&entry.name) {
+            return Ok(records);
+        }
+        let mut records = Vec::new();
+        for batch in self.read_file(Table::Inbox, entry.clone(), &[], None).await? {
+            records.extend(tables::inbox::read(&batch)?);
+        }
+        Ok(records)
+    }
+}

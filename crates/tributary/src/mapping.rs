@@ -1,0 +1,202 @@
+//! `tributary mapping check`: what a mapping makes of a sample, before anything is taken in.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use clap::Subcommand;
+use comfy_table::{Table, presets};
+use ingestion::{FileFormat, ImportFile};
+use model::{Fact, Headers, RawRecord};
+use normalization::{Mapping, MappingError, MappingFile, Normalizer, Verdict};
+
+use crate::{
+    import,
+    node::{NodeOptions, now},
+    settings,
+};
+
+/// What may be asked of mappings.
+#[derive(Debug, Subcommand)]
+pub enum MappingCommand {
+    /// Check a mapping: its file, the tests in it, and what it makes of a sample.
+    Check {
+        /// The mapping's file.
+        file: PathBuf,
+        /// A file that it should read.
+        #[arg(long)]
+        sample: Option<PathBuf>,
+        /// How many facts are shown.
+        #[arg(long, default_value_t = 5)]
+        facts: usize,
+    },
+}
+
+/// Why rows of the sample were refused: how many, the first of them, and what was said of it.
+#[derive(Debug, Default)]
+struct Refused {
+    rows: usize,
+    first_row: i64,
+    message: String,
+    fix: String,
+}
+
+/// What a mapping makes of a sample.
+#[derive(Debug, Default)]
+struct Outcome {
+    rows: usize,
+    facts: BTreeMap<&'static str, usize>,
+    shown: Vec<String>,
+    ignored: BTreeMap<&'static str, usize>,
+    refused: BTreeMap<&'static str, Refused>,
+}
+
+/// Does what the command says.
+///
+/// # Errors
+/// Where the mapping has mistakes, one of its tests fails, or the sample cannot be read.
+pub fn run(command: MappingCommand, options: &NodeOptions) -> Result<()> {
+    let MappingCommand::Check { file, sample, facts } = command;
+    let loaded = settings::load(options.config.as_deref())?;
+    let normalizer = crate::node::normalizer(&loaded.settings)?;
+    let text = settings::read_mapping(&file)?;
+    let mapping = normalizer.mapping(&text).map_err(|mistakes| anyhow!(problems(&mistakes)))?;
+    run_tests(&mapping)?;
+    let Some(sample) = sample else {
+        println!("sound; --sample DATA shows what it makes of a file");
+        return Ok(());
+    };
+    let outcome = read_sample(&normalizer, &text, mapping, &sample, facts)?;
+    print(&outcome);
+    if outcome.facts.is_empty() { bail!("the sample gives no fact") } else { Ok(()) }
+}
+
+/// Every mistake of a mapping, a line each.
+#[must_use]
+pub fn problems(mistakes: &[MappingError]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn run_tests(mapping: &Mapping) -> Result<()> {
+    let results = mapping.run_tests();
+    let failed: Vec<String> = results
+        .iter()
+        .filter(|result| !result.passed)
+        .map(|result| format!("test \"{}\" fails: {}", result.name, result.detail))
+        .collect();
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n"));
+    }
+    println!("{} tests pass", results.len());
+    Ok(())
+}
+
+fn read_sample(
+    normalizer: &Normalizer,
+    file: &MappingFile,
+    mapping: Mapping,
+    sample: &std::path::Path,
+    facts_shown: usize,
+) -> Result<Outcome> {
+    let options = import::mapping_options(file, None::<FileFormat>);
+    let mut data = ImportFile::open(sample, &options)?;
+    if let Some(columns) = data.columns()? {
+        mapping.check_columns(&columns)?;
+    }
+    let normalizer = normalizer.with_mappings(vec![mapping])?;
+    let (channel, headers) = (data.channel(), data.headers().clone());
+    let mut outcome = Outcome::default();
+    for (offset, payload) in (0..).zip(data.rows(0)?) {
+        let record = RawRecord {
+            source: file.mapping.clone(),
+            channel: channel.clone(),
+            offset,
+            received_at: now(),
+            headers: Headers::clone(&headers),
+            payload: payload?,
+        };
+        outcome.take(offset, normalizer.normalize(&record).verdict, facts_shown);
+    }
+    Ok(outcome)
+}
+
+impl Outcome {
+    fn take(&mut self, row: i64, verdict: Verdict, facts_shown: usize) {
+        self.rows += 1;
+        match verdict {
+            Verdict::Facts(facts) => {
+                for fact in facts {
+                    *self.facts.entry(kind(&fact)).or_insert(0) += 1;
+                    if self.shown.len() < facts_shown {
+                        self.shown.push(format!("row {row}: {}", shown(&fact)));
+                    }
+                }
+            }
+            Verdict::Ignored { reason } => *self.ignored.entry(reason).or_insert(0) += 1,
+            Verdict::Rejected(reject) => {
+                let entry = self.refused.entry(reject.reason).or_default();
+                if entry.rows == 0 {
+                    *entry = Refused { rows: 0, first_row: row, message: reject.message, fix: reject.fix };
+                }
+                entry.rows += 1;
+            }
+        }
+    }
+}
+
+fn print(outcome: &Outcome) {
+    outcome.shown.iter().for_each(|fact| println!("{fact}"));
+    let facts: Vec<String> = outcome.facts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    println!("{} rows give {}", outcome.rows, if facts.is_empty() { "nothing".to_owned() } else { facts.join(", ") });
+    for (reason, rows) in &outcome.ignored {
+        println!("{rows} rows are ignored: {reason}");
+    }
+    if outcome.refused.is_empty() {
+        println!("no row is refused");
+        return;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_BORDERS_ONLY_CONDENSED);
+    table.set_header(["refused", "reason", "first row", "what", "how to mend it"]);
+    for (reason, refused) in &outcome.refused {
+        let (rows, first) = (refused.rows.to_string(), refused.first_row.to_string());
+        table.add_row([rows.as_str(), reason, &first, &refused.message, &refused.fix]);
+    }
+    println!("{table}");
+}
+
+fn kind(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::Event(_) => "events",
+        Fact::OrderVersion(_) => "order versions",
+        Fact::Refund(_) => "refunds",
+        Fact::Pull(_) => "pulls",
+        Fact::Claim(_) => "claims",
+        Fact::Cost(_) => "costs",
+        Fact::Rate(_) => "rates",
+        Fact::Edge(_) => "edges",
+        Fact::Witness(_) => "witnesses",
+    }
+}
+
+/// A fact as JSON, without what every fact carries and what is empty.
+fn shown(fact: &Fact) -> String {
+    let mut value = serde_json::to_value(fact).unwrap_or_default();
+    prune(&mut value);
+    value.to_string()
+}
+
+fn prune(value: &mut serde_json::Value) {
+    if let Some(object) = value.as_object_mut() {
+        object.remove("meta");
+        object.values_mut().for_each(prune);
+        object.retain(|_, value| {
+            !value.is_null()
+                && value.as_str() != Some("")
+                && value.as_array().is_none_or(|list| !list.is_empty())
+                && value.as_object().is_none_or(|object| !object.is_empty())
+        });
+    }
+    if let Some(list) = value.as_array_mut() {
+        list.iter_mut().for_each(prune);
+    }
+}
