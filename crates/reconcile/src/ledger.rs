@@ -1,7 +1,7 @@
 //! The value book of one order: a pure function of its documents, whatever their order and however many copies.
 //!
-//! [`group`] sorts documents by order and puts parts together, [`post`] writes one order's entries, [`measures`] adds them up. The rules are
-//! section 3 of `docs/semantics.md`. The cash book, payouts and conversion stand elsewhere.
+//! [`group`] sorts documents by order and puts parts together, [`post`] writes one order's entries, [`measures`] adds
+//! them up. The rules are section 3 of `docs/semantics.md`. The cash book, payouts and conversion stand elsewhere.
 
 use model::{Currency, UtcMillis};
 

@@ -16,7 +16,8 @@ pub struct OrderDocuments<'a> {
     pub refunds: Vec<&'a Refund>,
 }
 
-/// Groups documents by order, by (shop, order id), parts of one version put together. The second part are the refunds that wait for their order.
+/// Groups documents by order, by (shop, order id), the parts of one version put together. The second part are the
+/// refunds that wait for their order.
 ///
 /// A deletion of an order that is not known posts nothing and waits like a refund, but is not returned.
 #[must_use]

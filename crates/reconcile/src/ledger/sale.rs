@@ -147,13 +147,13 @@ fn lines_of(order: &OrderVersion) -> Option<BTreeMap<(&str, bool), LineSale>> {
 fn line_sale(line: &OrderLine, order: &OrderVersion) -> Option<LineSale> {
     // Goods taken back are worth what the same goods sold are worth, with the other sign.
     let sign = if line.quantity < 0 { -1 } else { 1 };
-    let fits = |micros: i128| i64::try_from(sign * micros).ok().map(i128::from);
     // Within 64 bits each, the products below stay within 128.
-    let price = fits(i128::from(line.price_micros) * i128::from(line.quantity))?;
-    let discounted = fits(sign * price - i128::from(line.discount_micros))?;
-    let tax = fits(tax_of(&line.taxes))?;
+    let within = |micros: i128| i64::try_from(micros).ok().map(i128::from);
+    let price = within(sign * i128::from(line.price_micros) * i128::from(line.quantity))?;
+    let discounted = within(price - sign * i128::from(line.discount_micros))?;
+    let tax = within(sign * tax_of(&line.taxes))?;
     let (sale, net) = if order.taxes_included {
-        let net = fits(sign * (discounted - tax))?;
+        let net = within(discounted - tax)?;
         let minor = i128::from(order.currency.minor_micros());
         (sale_ex_tax(&InclusiveLine { price, discounted, net, taxes: &line.taxes }, minor), net)
     } else {
