@@ -220,7 +220,7 @@ pub fn bridge(input: &BridgeInput<'_>) -> Result<Statement, ReconcileError> {
         currency: input.currency,
         from_on: input.from_on,
         to_on: input.to_on,
-        lines: lines.collect::<Result<_, _>>()?,
+        lines: lines.collect::<Result<_, ReconcileError>>()?,
         moves: moves(&walks)?,
     })
 }

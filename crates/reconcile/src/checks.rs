@@ -49,7 +49,7 @@ impl std::fmt::Display for Violation {
 #[must_use]
 pub fn footing(order: &PostedOrder) -> Vec<Violation> {
     let mut by_document: BTreeMap<&str, (i128, i128)> = BTreeMap::new();
-    for entry in order.entries.iter().filter(|entry| entry.kind.on_sale_side()) {
+    for entry in order.entries.iter().filter(|entry| entry.on_sale_side()) {
         let (all, unfooted) = by_document.entry(&entry.document).or_default();
         *all += i128::from(entry.micros);
         if entry.kind == EntryKind::Unfooted {
@@ -70,8 +70,7 @@ pub fn footing(order: &PostedOrder) -> Vec<Violation> {
         expect("entries that foot", total - gap, footing.posted_micros);
         expect("unfooted entries", gap, footing.gap_micros);
     }
-    // What a full refund balances out stands under its refund.
-    for (document, (all, _)) in by_document.into_iter().filter(|(document, _)| !document.starts_with("refund/")) {
+    for (document, (all, _)) in by_document {
         let at = format!("order \"{}/{}\", {document}", order.shop, order.order_id);
         violations.extend(differs("L6", &at, "entries of a version that is in no footing", all, 0));
     }

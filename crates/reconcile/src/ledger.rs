@@ -1,7 +1,7 @@
 //! The value book of one order: a pure function of its documents, whatever their order and however many copies.
 //!
-//! [`group`] sorts documents by order, [`post`] writes one order's entries, [`measures`] adds them up. The rules are
-//! section 3 of `docs/semantics.md`. The cash book, payouts and conversion stand elsewhere.
+//! [`group`] sorts documents by order and puts parts together, [`post`] writes one order's entries, [`measures`] adds
+//! them up. The rules are section 3 of `docs/semantics.md`. The cash book, payouts and conversion stand elsewhere.
 
 use model::{Currency, UtcMillis};
 
@@ -11,11 +11,16 @@ mod book;
 mod closing;
 mod documents;
 mod entry;
+mod measures;
+mod parts;
 mod refunds;
 mod sale;
 
 pub use documents::{OrderDocuments, group};
 pub use entry::{EntryGroup, EntryKind, LedgerEntry};
+pub(crate) use measures::{AmountOfEntry, measures_of, placement_total_of};
+pub use measures::{OrderMeasures, measures, placement_total};
+pub use parts::VersionDocument;
 
 /// One order in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,23 +60,11 @@ pub struct Footing {
     pub gap_micros: i64,
 }
 
-/// What one order adds to each measure, in micros of its currency. A test order adds nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OrderMeasures {
-    /// Sale entries.
-    pub gross_sales: i64,
-    /// Discount entries, negative.
-    pub discounts: i64,
-    /// Refund sale, refund discount and refund adjustment, negative.
-    pub refunds: i64,
-    /// Sale, discount and their refunds and cancellations: the house default.
-    pub net_revenue: i64,
-    /// Shipping with its refunds and cancellations.
-    pub shipping: i64,
-    /// Tax with its refunds and cancellations.
-    pub tax: i64,
-    /// Net revenue, shipping, tax, duty, tip and fees with their refunds and cancellations.
-    pub total: i64,
+impl PostedOrder {
+    /// How errors name it.
+    pub(crate) fn path(&self) -> String {
+        format!("order \"{}/{}\"", self.shop, self.order_id)
+    }
 }
 
 /// Posts one order: every entry that its documents give, with ids that depend on nothing else.
@@ -79,7 +72,7 @@ pub struct OrderMeasures {
 /// # Errors
 /// [`ReconcileError::NoVersion`] without any version that is not a deletion; [`ReconcileError::MixedOrders`] and
 /// [`ReconcileError::MixedCurrencies`] for documents that do not belong together; [`ReconcileError::Overflow`] for
-/// amounts beyond 64 bits.
+/// amounts beyond 64 bits; [`ReconcileError::LooseParts`] for parts that do not add up to a version.
 pub fn post(documents: &OrderDocuments<'_>) -> Result<PostedOrder, ReconcileError> {
     let history = documents::History::new(documents)?;
     let mut book = book::Book::default();
@@ -90,7 +83,7 @@ pub fn post(documents: &OrderDocuments<'_>) -> Result<PostedOrder, ReconcileErro
     }
     closing::post_paid_back(&history, &mut book);
     closing::post_balance_of_full_refund(&history, &mut book);
-    let over_refunded = returns.beyond_sold() || !history.refunds.is_empty() && book.total() < 0;
+    let over_refunded = returns.beyond_sold() || closing::held(&history, &book) < 0;
     let cancelled = closing::post_cancellation(&history, &mut book);
     let order = history.current().order;
     Ok(PostedOrder {
@@ -104,41 +97,4 @@ pub fn post(documents: &OrderDocuments<'_>) -> Result<PostedOrder, ReconcileErro
         entries: book.close(&history.order_path(), order.currency, order.test)?,
         footing,
     })
-}
-
-/// Adds up the measures of one order.
-///
-/// # Errors
-/// [`ReconcileError::Overflow`] where a measure does not fit 64 bits.
-pub fn measures(order: &PostedOrder) -> Result<OrderMeasures, ReconcileError> {
-    if order.test {
-        return Ok(OrderMeasures::default());
-    }
-    let of_kinds = |kinds: &[EntryKind]| sum(order, |entry| kinds.contains(&entry.kind));
-    let of_group = |group: EntryGroup| sum(order, |entry| entry.group() == Some(group));
-    Ok(OrderMeasures {
-        gross_sales: of_kinds(&[EntryKind::Sale])?,
-        discounts: of_kinds(&[EntryKind::Discount])?,
-        refunds: of_kinds(&[EntryKind::RefundSale, EntryKind::RefundDiscount, EntryKind::RefundAdjustment])?,
-        net_revenue: of_group(EntryGroup::NetRevenue)?,
-        shipping: of_group(EntryGroup::Shipping)?,
-        tax: of_group(EntryGroup::Tax)?,
-        total: sum(order, |entry| entry.group().is_some_and(EntryGroup::in_total))?,
-    })
-}
-
-/// The total of the order's first version as its own document counts it, in micros: what platforms are told when it is
-/// placed. Test orders have one too.
-///
-/// # Errors
-/// [`ReconcileError::Overflow`] where it does not fit 64 bits.
-pub fn placement_total(order: &PostedOrder) -> Result<i64, ReconcileError> {
-    let first = order.footing.first().map(|footing| footing.document.as_str());
-    sum(order, |entry| entry.kind.on_sale_side() && Some(entry.document.as_str()) == first)
-}
-
-fn sum(order: &PostedOrder, counts: impl Fn(&LedgerEntry) -> bool) -> Result<i64, ReconcileError> {
-    let sum: i128 = order.entries.iter().filter(|entry| counts(entry)).map(|entry| i128::from(entry.micros)).sum();
-    i64::try_from(sum)
-        .map_err(|_| ReconcileError::Overflow { at: format!("order \"{}/{}\"", order.shop, order.order_id) })
 }

@@ -1,9 +1,14 @@
 //! Orders → ledger; claim ↔ ledger in lines. Pure functions of documents, claims and credits.
 //!
-//! In reading order: what one order's documents say in entries ([`ledger`]), how a platform's claim leads to the house
+//! In reading order: what one order's documents say in entries ([`ledger`]), what a currency was worth ([`rates`]) and
+//! those entries in another one ([`conversion`]), how a platform's claim leads to the house
 //! number in seventeen lines ([`mod@bridge`]), and the laws that both must keep ([`checks`]).
 
 pub mod ledger;
+
+pub mod rates;
+
+pub mod conversion;
 
 pub mod bridge;
 
@@ -14,12 +19,14 @@ pub use bridge::{
     newest_claims,
 };
 pub use checks::{TieOutCell, Violation};
+pub use conversion::{ConvertedEntry, ConvertedOrder, convert};
 pub use ledger::{
-    EntryGroup, EntryKind, Footing, LedgerEntry, OrderDocuments, OrderMeasures, PostedOrder, group, measures,
-    placement_total, post,
+    EntryGroup, EntryKind, Footing, LedgerEntry, OrderDocuments, OrderMeasures, PostedOrder, VersionDocument, group,
+    measures, placement_total, post,
 };
+pub use rates::{ExactRate, RateError, Rates};
 
-/// Why an order could not be posted, or a claim not be bridged.
+/// Why an order could not be posted or converted, or a claim not be bridged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReconcileError {
     /// There is nothing to post from: no version with lines.
@@ -46,6 +53,15 @@ pub enum ReconcileError {
         /// The other one.
         found: String,
     },
+    /// Parts of an order that [`group`] could not put together, or that never went through it.
+    #[error("{at} stands in loose parts, expected parts whose totals and adjustments add up within 64 bits of micros")]
+    LooseParts {
+        /// Which order.
+        at: String,
+    },
+    /// There is no rate to convert by.
+    #[error(transparent)]
+    Rate(#[from] RateError),
     /// An amount does not fit 64 bits of micros (about 9.2 · 10^12 major units).
     #[error("{at}: an amount does not fit 64 bits of micros")]
     Overflow {

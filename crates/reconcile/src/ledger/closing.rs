@@ -59,12 +59,19 @@ pub(super) fn post_cancellation<'a>(history: &'a History<'_>, book: &mut Book<'a
         component: Some(component),
         ..Posting::stated(document, occurred_at, EntryKind::Cancellation)
     };
-    let stays = kept.min(book.total());
+    let stays = kept.min(held(history, book));
     for ((component, line), balance) in book.by_component() {
         book.post(of(component).on_line(line), -balance);
     }
     book.post(of(EntryKind::RefundAdjustment), stays);
     true
+}
+
+/// What refunds leave of what was sold; below zero, they took more. A version that is a credit note itself sold nothing,
+/// so what it gives back is no over-refund.
+pub(super) fn held(history: &History<'_>, book: &Book<'_>) -> i128 {
+    let refunded: i128 = history.refunds.iter().map(|refund| book.total_of(&refund.id)).sum();
+    (book.total() - refunded).max(0) + refunded
 }
 
 /// When, and by which document: the first version of the unbroken run, up to the current one, that shows it.

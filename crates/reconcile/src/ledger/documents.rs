@@ -4,25 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{OrderTransaction, OrderVersion, Refund, UtcMillis};
 
+use super::parts::{VersionDocument, assembled};
 use crate::ReconcileError;
 
 /// Everything known of one order, in any order and with copies.
 #[derive(Debug, Clone, Default)]
 pub struct OrderDocuments<'a> {
     /// Its versions, at least one that is not a deletion.
-    pub versions: Vec<&'a OrderVersion>,
+    pub versions: Vec<VersionDocument<'a>>,
     /// Copies of its refunds: deliveries of their own and those that stand in versions.
     pub refunds: Vec<&'a Refund>,
 }
 
-/// Groups documents by order, by (shop, order id). The second part are the refunds that wait for their order.
+/// Groups documents by order, by (shop, order id), the parts of one version put together. The second part are the
+/// refunds that wait for their order.
 ///
 /// A deletion of an order that is not known posts nothing and waits like a refund, but is not returned.
 #[must_use]
 pub fn group<'a>(versions: &'a [OrderVersion], refunds: &'a [Refund]) -> (Vec<OrderDocuments<'a>>, Vec<&'a Refund>) {
     let mut orders: BTreeMap<(&str, &str), OrderDocuments<'a>> = BTreeMap::new();
-    for version in versions {
-        orders.entry((&version.shop, &version.order_id)).or_default().versions.push(version);
+    for (order, version) in assembled(versions) {
+        orders.entry(order).or_default().versions.push(version);
     }
     orders.retain(|_, documents| documents.versions.iter().any(|version| !version.deleted));
     let mut waiting = Vec::new();
@@ -64,9 +66,10 @@ pub(super) struct RefundDocument<'a> {
 type Newness<'a> = (UtcMillis, &'a str);
 
 impl<'a> History<'a> {
-    pub fn new(documents: &OrderDocuments<'a>) -> Result<Self, ReconcileError> {
+    pub fn new(documents: &'a OrderDocuments<'_>) -> Result<Self, ReconcileError> {
         check_one_order(documents)?;
-        let (deletions, known): (Vec<_>, Vec<_>) = documents.versions.iter().copied().partition(|v| v.deleted);
+        let versions = documents.versions.iter().map(|version| &**version);
+        let (deletions, known): (Vec<&OrderVersion>, Vec<_>) = versions.partition(|version| version.deleted);
         let versions = versions_in_order(&known, &documents.refunds);
         if versions.is_empty() {
             return Err(ReconcileError::NoVersion { refunds: documents.refunds.len() });
@@ -131,13 +134,14 @@ fn check_one_order(documents: &OrderDocuments<'_>) -> Result<(), ReconcileError>
     if let Some(found) = others.find(|path| *path != expected) {
         return Err(ReconcileError::MixedOrders { expected, found });
     }
-    match documents.versions.iter().find(|version| version.currency != first.currency) {
-        Some(other) => Err(ReconcileError::MixedCurrencies {
-            at: format!("order \"{expected}\""),
-            expected: first.currency.to_string(),
-            found: other.currency.to_string(),
-        }),
-        None => Ok(()),
+    let at = format!("order \"{expected}\"");
+    if let Some(other) = documents.versions.iter().find(|version| version.currency != first.currency) {
+        let (expected, found) = (first.currency.to_string(), other.currency.to_string());
+        return Err(ReconcileError::MixedCurrencies { at, expected, found });
+    }
+    match documents.versions.iter().any(|version| version.part.is_some()) {
+        true => Err(ReconcileError::LooseParts { at }),
+        false => Ok(()),
     }
 }
 

@@ -21,7 +21,7 @@ pub enum EntryKind {
     AdditionalFee,
     /// Rounding of a cash payment: outside footing and total.
     CashRounding,
-    /// Units that went back, at the line's own price, negative.
+    /// Units that went back, by a refund or as a line of negative quantity, at the line's own price, negative.
     RefundSale,
     /// The discount of units that went back, positive.
     RefundDiscount,
@@ -35,7 +35,7 @@ pub enum EntryKind {
     RefundTip,
     /// Fee paid back.
     RefundFee,
-    /// What was paid back beyond or short of the goods.
+    /// What was paid back beyond or short of the goods, and what the shop adjusted on the order.
     RefundAdjustment,
     /// A gift card sold: a liability, in no measure.
     GiftCard,
@@ -47,7 +47,7 @@ pub enum EntryKind {
     Cancellation,
 }
 
-/// Entries that net against each other, and that later round together.
+/// Entries that net against each other, and that round together when they are converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryGroup {
     /// Sale, discount, their refunds and refund adjustments: the house's net revenue.
@@ -192,22 +192,6 @@ impl EntryKind {
             other => other,
         }
     }
-
-    /// True for the kinds that versions post: the side that foots to the document's total.
-    pub(crate) fn on_sale_side(self) -> bool {
-        matches!(
-            self,
-            Self::Sale
-                | Self::Discount
-                | Self::Shipping
-                | Self::Tax
-                | Self::Duty
-                | Self::Tip
-                | Self::AdditionalFee
-                | Self::GiftCard
-                | Self::Unfooted
-        )
-    }
 }
 
 impl EntryGroup {
@@ -246,5 +230,11 @@ impl LedgerEntry {
     #[must_use]
     pub fn group(&self) -> Option<EntryGroup> {
         self.component_of_cancellation.unwrap_or(self.kind).group()
+    }
+
+    /// True for what versions post: the side that foots to the document's total.
+    pub(crate) fn on_sale_side(&self) -> bool {
+        // What a full refund balances out stands under its refund.
+        !matches!(self.kind, EntryKind::CashRounding | EntryKind::Cancellation) && !self.document.starts_with("refund/")
     }
 }

@@ -1,4 +1,4 @@
-//! The sale side: what one version says was sold, ex tax, and the differences between versions.
+//! The sale side: what one version says was sold or taken back, ex tax, and the differences between versions.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,10 @@ const WHOLE_PPM: i128 = 1_000_000;
 /// Rates beyond 1,000% are no tax rates, and are not calculated with.
 const RATE_PPM_MAX: i128 = 10 * WHOLE_PPM;
 
-/// What a line was sold for, in micros ex tax.
+/// Components of one version, in micros: by kind and line.
+type Components<'a> = BTreeMap<(EntryKind, Option<&'a str>), i128>;
+
+/// What a line was sold for, in micros ex tax. Of goods taken back everything is negative.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct LineSale {
     /// Units, positive once in a [`line_sales`] answer.
@@ -61,7 +64,8 @@ pub(super) fn line_sales<'a>(history: &'a History<'_>) -> Result<BTreeMap<&'a st
     let mut newest = BTreeMap::new();
     for version in history.versions() {
         let lines = lines_of(version.order).ok_or_else(|| overflow(history))?;
-        newest.extend(lines.into_iter().filter(|(_, line)| line.units > 0));
+        let sold = lines.into_iter().filter(|(_, line)| line.units > 0);
+        newest.extend(sold.map(|((line_id, _), line)| (line_id, line)));
     }
     Ok(newest)
 }
@@ -70,7 +74,7 @@ fn overflow(history: &History<'_>) -> ReconcileError {
     ReconcileError::Overflow { at: format!("order \"{}\"", history.order_path()) }
 }
 
-fn foot(version: &Version<'_>, components: &BTreeMap<(EntryKind, Option<&str>), i128>) -> Option<Footing> {
+fn foot(version: &Version<'_>, components: &Components<'_>) -> Option<Footing> {
     let gap = components.get(&(EntryKind::Unfooted, None)).copied().unwrap_or(0);
     Some(Footing {
         document: version.id.clone(),
@@ -81,19 +85,23 @@ fn foot(version: &Version<'_>, components: &BTreeMap<(EntryKind, Option<&str>), 
     })
 }
 
-/// Every component of one version, in micros; `None` where an amount does not fit 64 bits.
-fn components(order: &OrderVersion) -> Option<BTreeMap<(EntryKind, Option<&str>), i128>> {
-    let mut components = BTreeMap::new();
+/// Every component of one version; `None` where an amount does not fit 64 bits.
+fn components(order: &OrderVersion) -> Option<Components<'_>> {
+    let mut components = Components::new();
     let mut tax_left = i128::from(order.total_tax_micros);
-    for (line_id, line) in lines_of(order)? {
+    for ((line_id, taken_back), line) in lines_of(order)? {
+        let [sale, discount, tax, gift_card] = match taken_back {
+            false => [EntryKind::Sale, EntryKind::Discount, EntryKind::Tax, EntryKind::GiftCard],
+            true => [EntryKind::RefundSale, EntryKind::RefundDiscount, EntryKind::RefundTax, EntryKind::RefundGiftCard],
+        };
         let mut add = |kind, micros| components.insert((kind, Some(line_id)), micros);
         if line.gift_card {
-            add(EntryKind::GiftCard, line.net);
+            add(gift_card, line.net);
         } else {
-            add(EntryKind::Sale, line.sale);
-            add(EntryKind::Discount, line.net - line.sale);
+            add(sale, line.sale);
+            add(discount, line.net - line.sale);
         }
-        add(EntryKind::Tax, line.tax);
+        add(tax, line.tax);
         tax_left -= line.tax;
     }
     let of_order = [
@@ -102,6 +110,7 @@ fn components(order: &OrderVersion) -> Option<BTreeMap<(EntryKind, Option<&str>)
         (EntryKind::Duty, i128::from(order.duties_micros)),
         (EntryKind::Tip, i128::from(order.tip_micros)),
         (EntryKind::AdditionalFee, i128::from(order.fees_micros)),
+        (EntryKind::RefundAdjustment, i128::from(order.adjustment_micros)),
     ];
     components.extend(of_order.map(|(kind, micros)| ((kind, None), micros)));
     // Holds too what a tax-inclusive document taxes without saying where: that is still inside its sales.
@@ -119,11 +128,12 @@ fn shipping_ex_tax(order: &OrderVersion) -> i128 {
     order.shipping.iter().map(of_one).sum()
 }
 
-fn lines_of(order: &OrderVersion) -> Option<BTreeMap<&str, LineSale>> {
-    let mut lines: BTreeMap<&str, LineSale> = BTreeMap::new();
+/// By line id and whether the goods were taken back.
+fn lines_of(order: &OrderVersion) -> Option<BTreeMap<(&str, bool), LineSale>> {
+    let mut lines: BTreeMap<(&str, bool), LineSale> = BTreeMap::new();
     for line in &order.lines {
         let sold = line_sale(line, order)?;
-        let sum = lines.entry(&line.line_id).or_default();
+        let sum = lines.entry((&line.line_id, line.quantity < 0)).or_default();
         sum.units += sold.units;
         sum.sale += sold.sale;
         sum.net += sold.net;
@@ -135,19 +145,22 @@ fn lines_of(order: &OrderVersion) -> Option<BTreeMap<&str, LineSale>> {
 }
 
 fn line_sale(line: &OrderLine, order: &OrderVersion) -> Option<LineSale> {
-    let units = i128::from(line.quantity);
+    // Goods taken back are worth what the same goods sold are worth, with the other sign.
+    let sign = if line.quantity < 0 { -1 } else { 1 };
     // Within 64 bits each, the products below stay within 128.
-    let price = i128::from(i64::try_from(i128::from(line.price_micros) * units).ok()?);
-    let discounted = i128::from(i64::try_from(price - i128::from(line.discount_micros)).ok()?);
-    let tax = i128::from(i64::try_from(tax_of(&line.taxes)).ok()?);
+    let within = |micros: i128| i64::try_from(micros).ok().map(i128::from);
+    let price = within(sign * i128::from(line.price_micros) * i128::from(line.quantity))?;
+    let discounted = within(price - sign * i128::from(line.discount_micros))?;
+    let tax = within(sign * tax_of(&line.taxes))?;
     let (sale, net) = if order.taxes_included {
-        let net = i128::from(i64::try_from(discounted - tax).ok()?);
+        let net = within(discounted - tax)?;
         let minor = i128::from(order.currency.minor_micros());
         (sale_ex_tax(&InclusiveLine { price, discounted, net, taxes: &line.taxes }, minor), net)
     } else {
         (price, discounted)
     };
-    Some(LineSale { units, sale, net, tax, gift_card: line.gift_card })
+    let (sale, net, tax) = (sign * sale, sign * net, sign * tax);
+    Some(LineSale { units: i128::from(line.quantity), sale, net, tax, gift_card: line.gift_card })
 }
 
 fn tax_of(taxes: &[TaxLine]) -> i128 {

@@ -298,7 +298,9 @@ fn orders_come_grouped_and_sorted_and_refunds_without_their_order_wait() {
 fn documents_that_do_not_belong_together_are_refused_by_name() {
     let one = version(1, vec![line("mug", 1, 1000, 0, 0)], 1000);
     let error = |versions: &[&OrderVersion]| {
-        post(&OrderDocuments { versions: versions.to_vec(), refunds: Vec::new() }).expect_err("refused").to_string()
+        post(&OrderDocuments { versions: versions.iter().copied().map(Into::into).collect(), refunds: Vec::new() })
+            .expect_err("refused")
+            .to_string()
     };
     let (other, usd) = (
         OrderVersion { order_id: "2".to_owned(), ..one.clone() },
@@ -322,7 +324,7 @@ proptest! {
         let count = versions.len() + refunds.len();
         let picked: Vec<usize> = order.into_iter().chain(picks.iter().map(|pick| pick.index(count))).collect();
         let documents = OrderDocuments {
-            versions: picked.iter().filter_map(|&i| versions.get(i)).collect(),
+            versions: picked.iter().filter_map(|&i| versions.get(i)).map(Into::into).collect(),
             refunds: picked.iter().filter_map(|&i| refunds.get(i.checked_sub(versions.len())?)).collect(),
         };
         prop_assert_eq!(post(&documents), Ok(expected));

@@ -142,7 +142,8 @@ pub fn adjustment(kind: &str, cents: i64, tax: i64) -> RefundAdjustment {
 }
 
 pub fn posted(versions: &[OrderVersion], refunds: &[Refund]) -> PostedOrder {
-    let documents = OrderDocuments { versions: versions.iter().collect(), refunds: refunds.iter().collect() };
+    let documents =
+        OrderDocuments { versions: versions.iter().map(Into::into).collect(), refunds: refunds.iter().collect() };
     post(&documents).expect("the documents are of one order")
 }
 
