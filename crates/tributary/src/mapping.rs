@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use comfy_table::{Table, presets};
-use ingestion::{FileFormat, ImportFile};
+use ingestion::ImportFile;
 use model::{Fact, Headers, RawRecord};
 use normalization::{Mapping, MappingError, MappingFile, Normalizer, Verdict};
 
@@ -97,22 +97,22 @@ fn read_sample(
     sample: &std::path::Path,
     facts_shown: usize,
 ) -> Result<Outcome> {
-    let options = import::mapping_options(file, None::<FileFormat>);
-    let mut data = ImportFile::open(sample, &options)?;
-    if let Some(columns) = data.columns()? {
-        mapping.check_columns(&columns)?;
+    let options = import::mapping_options(file, None, std::env::temp_dir());
+    let data = ImportFile::open(sample, &options)?;
+    if let Some(columns) = data.columns() {
+        mapping.check_columns(columns)?;
     }
     let normalizer = normalizer.with_mappings(vec![mapping])?;
-    let (channel, headers) = (data.channel(), data.headers().clone());
+    let (channel, headers): (String, Headers) = (data.file_channel(), data.headers());
     let mut outcome = Outcome::default();
-    for (offset, payload) in (0..).zip(data.rows(0)?) {
+    for (offset, row) in (0..).zip(data.rows(0)?) {
         let record = RawRecord {
-            source: file.mapping.clone(),
+            source: file.name.clone(),
             channel: channel.clone(),
             offset,
             received_at: now(),
-            headers: Headers::clone(&headers),
-            payload: payload?,
+            headers: headers.clone(),
+            payload: row?.payload,
         };
         outcome.take(offset, normalizer.normalize(&record).verdict, facts_shown);
     }
