@@ -2,6 +2,7 @@
 //! interaction; its `…ByConversionDate` columns on the day of the conversion. A file that people exported ([`csv`])
 //! becomes the same.
 
+mod columns;
 mod csv;
 
 use model::{ClaimKind, DateBasis, RawRecord};

@@ -1,120 +1,23 @@
 //! Meta Ads Manager's export as people download it. Its columns are those of Insights under other names; each action
 //! has a column of its own, and one for each window where windows were compared.
 
+use jiff::civil::Date;
 use model::{ClaimKind, Currency, DateBasis, RawRecord};
 
 use crate::{
     error::NormalizeError,
-    meta_ads::{WINDOWS, counted, valued},
+    meta_ads::{
+        columns::{ActionColumn, EXAMPLES, LEVELS, READS, Role, column},
+        counted, valued,
+    },
     report::{
         Books, ClaimOf, Delivered, Place, Scope,
-        cells::{Cells, Entity, Numbers},
-        refusal::{empty_cell, mended, no_column, no_table},
+        cells::{Cells, Entity, Named, Numbers, entities},
+        refusal::{mended, no_column, no_table},
         sheet::{Row, Sheet, decoded},
     },
     source::{Normalized, Reject, SourceConfig, Stamp},
 };
-
-use Role::{Account, AccountName, Action, Aside, Clicks, Code, Day, Ends, Id, Impressions, Name, Of, Spend, Starts};
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Day,
-    Starts,
-    Ends,
-    Account,
-    AccountName,
-    /// The account's currency.
-    Code,
-    /// Of the entity at this level: its id, its name, anything else that splits rows by it.
-    Id(&'static str),
-    Name(&'static str),
-    Of(&'static str),
-    Impressions,
-    Clicks,
-    Spend,
-    Action(ActionColumn),
-    /// Changes no other number: a ratio, a setting, or a split of one day whose rows add up.
-    Aside,
-}
-
-/// A column of one action: Insights' name of it, counts or values, in one window or under the account's setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ActionColumn {
-    name: &'static str,
-    value: bool,
-    window: Option<(ClaimKind, i64)>,
-}
-
-const COLUMNS: &[(&str, Role)] = &[
-    ("day", Day),
-    ("reporting starts", Starts),
-    ("reporting ends", Ends),
-    ("account id", Account),
-    ("account name", AccountName),
-    ("currency", Code),
-    ("campaign id", Id("campaign")),
-    ("campaign name", Name("campaign")),
-    ("campaign delivery", Of("campaign")),
-    ("campaign budget", Of("campaign")),
-    ("campaign budget type", Of("campaign")),
-    ("ad set id", Id("ad_group")),
-    ("ad set name", Name("ad_group")),
-    ("ad set delivery", Of("ad_group")),
-    ("ad set budget", Of("ad_group")),
-    ("ad set budget type", Of("ad_group")),
-    ("ad id", Id("ad")),
-    ("ad name", Name("ad")),
-    ("ad delivery", Of("ad")),
-    ("impressions", Impressions),
-    ("clicks (all)", Clicks),
-    ("amount spent", Spend),
-    ("attribution setting", Aside),
-    ("objective", Aside),
-    ("buying type", Aside),
-    ("bid strategy", Aside),
-    ("delivery status", Aside),
-    ("delivery level", Aside),
-    ("starts", Aside),
-    ("ends", Aside),
-    ("reach", Aside),
-    ("frequency", Aside),
-    ("results", Aside),
-    ("result type", Aside),
-    ("result indicator", Aside),
-    ("outbound clicks", Aside),
-    ("quality ranking", Aside),
-    ("engagement rate ranking", Aside),
-    ("conversion rate ranking", Aside),
-    ("thruplays", Aside),
-    ("age", Aside),
-    ("gender", Aside),
-    ("country", Aside),
-    ("region", Aside),
-    ("platform", Aside),
-    ("placement", Aside),
-    ("device platform", Aside),
-    ("impression device", Aside),
-    ("time of day (ad account time zone)", Aside),
-];
-/// Columns of actions: counts, values, and what Insights calls the action.
-const ACTIONS: &[(&str, &str, &str)] = &[
-    ("purchases", "purchases conversion value", "omni_purchase"),
-    ("website purchases", "website purchases conversion value", "offsite_conversion.fb_pixel_purchase"),
-    ("in-app purchases", "in-app purchases conversion value", "app_custom_event.fb_mobile_purchase"),
-    ("offline purchases", "offline purchases conversion value", "offline_conversion.purchase"),
-    ("meta purchases", "meta purchases conversion value", "onsite_conversion.purchase"),
-    ("adds to cart", "adds to cart conversion value", "omni_add_to_cart"),
-    ("website adds to cart", "website adds to cart conversion value", "offsite_conversion.fb_pixel_add_to_cart"),
-    ("link clicks", "", "link_click"),
-    ("landing page views", "", "landing_page_view"),
-    ("post engagements", "", "post_engagement"),
-];
-/// Levels from the lowest, with the name of their id's column.
-const LEVELS: [(&str, &str); 3] = [("ad", "Ad ID"), ("ad_group", "Ad set ID"), ("campaign", "Campaign ID")];
-const EXAMPLES: &str = "\"Day\", \"Campaign ID\", \"Amount spent (EUR)\"";
-const READS: &str = "Day, Reporting starts, Reporting ends, Account ID, Campaign ID, Campaign name, Ad set ID, Ad ID, Impressions, Clicks (all), Amount spent, Purchases, Purchases conversion value, other purchases and adds to cart, Link clicks, Landing page views, each also by window (7-day click, 1-day view), deliveries, breakdowns of a day and ratios";
 
 /// Which column is which.
 struct Columns {
@@ -153,92 +56,32 @@ pub(super) fn read(raw: &RawRecord, config: &SourceConfig) -> Result<Normalized,
     Ok(Normalized::facts(key, books.facts(&scope, &stamp, true)))
 }
 
-/// What a column of this name holds, and the currency that its name ends with.
-fn column(name: &str) -> Option<(Role, Option<Currency>)> {
-    let (name, currency) = without_currency(name);
-    let name = name.to_lowercase();
-    let (base, window) = without_window(&name);
-    let known = COLUMNS.iter().find(|(column, _)| *column == name).map(|(_, role)| *role);
-    let action = |(count, value, action): &(&'static str, &'static str, &'static str)| {
-        let is_value = *value == base && !base.is_empty();
-        (is_value || *count == base).then_some(Action(ActionColumn { name: action, value: is_value, window }))
-    };
-    let aside = ["cost per ", "cpc", "cpm", "ctr", "unique ", "video "].iter().any(|start| base.starts_with(start))
-        || base.contains("roas")
-        || matches!(base, "results" | "outbound clicks" | "thruplays");
-    let role = known.or_else(|| ACTIONS.iter().find_map(action)).or_else(|| aside.then_some(Aside))?;
-    Some((role, currency))
-}
-
-/// `Amount spent (EUR)` is `Amount spent` in EUR; the `(all)` of `Clicks (all)` is no currency.
-fn without_currency(name: &str) -> (&str, Option<Currency>) {
-    let parts = name.strip_suffix(')').and_then(|name| name.rsplit_once('('));
-    let upper = parts.filter(|(_, code)| code.bytes().all(|byte| byte.is_ascii_uppercase()));
-    match upper.and_then(|(base, code)| Some((base.trim_end(), Currency::try_from(code).ok()?))) {
-        Some((base, currency)) => (base, Some(currency)),
-        None => (name, None),
-    }
-}
-
-/// `purchases (7-day click)`, `purchases - 7d_click`, `purchases [7 day click]` are `purchases` within 7 days of a click.
-fn without_window(name: &str) -> (&str, Option<(ClaimKind, i64)>) {
-    let text = name.trim_end_matches([')', ']']);
-    for (column, kind, hours) in WINDOWS {
-        let days = hours / 24;
-        let words: &[&str] = match kind {
-            ClaimKind::Click => &["click"],
-            ClaimKind::View => &["view"],
-            ClaimKind::EngagedView => &["engaged-view", "engaged view", "engage-through"],
-        };
-        let worded = words.iter().flat_map(|word| ["-day ", " day ", " days "].map(|day| format!("{days}{day}{word}")));
-        for ending in worded.chain([column.to_owned()]) {
-            let base = text.strip_suffix(&ending).filter(|base| base.ends_with([' ', '(', '[', ':', '-', '_']));
-            if let Some(base) = base {
-                let base = base.trim_end_matches([' ', '(', '[', ':', '-', '_', '\u{2013}', '|']);
-                return (base, Some((kind, hours)));
-            }
-        }
-    }
-    (name, None)
-}
-
 impl Columns {
     fn of(sheet: &Sheet<'_>) -> Result<Self, Reject> {
         let found = sheet.roles(column, READS)?;
         let roles: Vec<Role> = found.iter().map(|(role, _)| *role).collect();
         let at = |wanted: Role| roles.iter().position(|role| *role == wanted);
-        let twice = |(column, role): (usize, &Role)| !matches!(role, Aside | Of(_)) && at(*role) != Some(column);
-        if let Some(name) = roles.iter().enumerate().position(|column| twice(column)).and_then(|c| sheet.names.get(c)) {
-            let problem = format!("the column \"{name}\" says what another column already says");
-            return Err(no_table(&problem, &format!("export the report again with \"{name}\" once")));
-        }
-        let mut entities = Vec::new();
-        for (level, id_name) in LEVELS {
-            if let Some(id) = at(Id(level)) {
-                entities.push(Entity { level, id, name: at(Name(level)) });
-            } else if at(Name(level)).or(at(Of(level))).is_some() {
-                return Err(no_column(id_name, "by which its rows are told apart"));
-            }
-        }
-        let period = at(Starts).zip(at(Ends));
-        if at(Day).or(period.map(|(starts, _)| starts)).is_none() {
+        sheet.check_once(&roles, |role| matches!(role, Role::Aside | Role::Of(_)))?;
+        let columns_of = |level| [at(Role::Id(level)), at(Role::Name(level)), at(Role::Of(level))];
+        let period = at(Role::Starts).zip(at(Role::Ends));
+        if at(Role::Day).or(period.map(|(starts, _)| starts)).is_none() {
             return Err(no_column("Day", "a report is taken in by day (in Ads Manager: Breakdown, By time, Day)"));
         }
         let actions = roles.iter().enumerate().filter_map(|(column, role)| match role {
-            Action(action) => Some((column, *action)),
+            Role::Action(action) => Some((column, *action)),
             _ => None,
         });
         Ok(Self {
-            day: at(Day),
+            day: at(Role::Day),
             period,
-            account: at(Account),
-            account_name: at(AccountName),
-            code: at(Code),
+            account: at(Role::Account),
+            account_name: at(Role::AccountName),
+            code: at(Role::Code),
             currency: one_currency(found.iter().filter_map(|(_, currency)| *currency))?,
-            entities,
-            impressions: at(Impressions),
-            clicks: at(Clicks),
-            spend: at(Spend),
+            entities: entities(LEVELS, columns_of)?,
+            impressions: at(Role::Impressions),
+            clicks: at(Role::Clicks),
+            spend: at(Role::Spend),
             actions: in_windows(actions.collect()),
         })
     }
@@ -293,24 +136,21 @@ impl Columns {
             mended(&error, "export it with the column \"Amount spent\", or set \"default_currency\" of the source")
         })?;
         let on = self.on(row, cells, scope)?;
-        if let Some((level, entity_id, name)) = cells.entity(row, &self.entities)? {
+        if let Some(Named { level, id: entity_id, name }) = cells.entity(row, &self.entities)? {
             return Ok((Place { account, level, entity_id, on, zone, currency }, name));
-        }
-        if let Some(highest) = self.entities.last() {
-            return Err(empty_cell(row.line, cells.name(highest.id)));
         }
         let name = self.account_name.and_then(|column| cells.text(row, column));
         Ok((Place { entity_id: account.clone(), account, level: "account", on, zone, currency }, name))
     }
 
     /// The row's day: its own column, else a period of one day.
-    fn on(&self, row: &Row, cells: &mut Cells<'_>, scope: &Scope<'_>) -> Result<jiff::civil::Date, Reject> {
+    fn on(&self, row: &Row, cells: &mut Cells<'_>, scope: &Scope<'_>) -> Result<Date, Reject> {
         let period = match self.period {
             Some((starts, ends)) => Some((cells.day(row, starts)?, cells.day(row, ends)?)),
             None => None,
         };
         let own = self.day.map(|column| cells.day(row, column)).transpose()?;
-        let wrong = |column: &str, found: jiff::civil::Date, expected: &str, fix: &str| {
+        let wrong = |column: &str, found: Date, expected: &str, fix: &str| {
             let error =
                 NormalizeError::malformed(&format!("line {}, {column}", row.line), &found.to_string(), expected);
             mended(&error, fix)

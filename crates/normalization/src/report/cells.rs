@@ -12,7 +12,7 @@ use crate::{
         Books, Scope,
         civil::{self, DayForm},
         number::{NumberForm, NumberProblem},
-        refusal::{cell, empty_cell, mended, no_table},
+        refusal::{cell, empty_cell, mended, no_column, no_table},
         sheet::{Row, Sheet},
     },
     source::Reject,
@@ -42,6 +42,30 @@ pub(crate) struct Entity {
     pub(crate) level: &'static str,
     pub(crate) id: usize,
     pub(crate) name: Option<usize>,
+}
+
+/// The entity of a row.
+pub(crate) struct Named {
+    pub(crate) level: &'static str,
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+}
+
+/// The entities that a table names, from the lowest of `levels`: (level, its id's column). `columns_of` a level finds
+/// its id, its name, and whatever else splits rows by it; without the id such rows cannot be told apart.
+pub(crate) fn entities<const N: usize>(
+    levels: [(&'static str, &str); N],
+    columns_of: impl Fn(&'static str) -> [Option<usize>; 3],
+) -> Result<Vec<Entity>, Reject> {
+    let mut entities = Vec::new();
+    for (level, id_name) in levels {
+        match columns_of(level) {
+            [Some(id), name, _] => entities.push(Entity { level, id, name }),
+            [None, None, None] => {}
+            _ => return Err(no_column(id_name, "which tells its rows apart")),
+        }
+    }
+    Ok(entities)
 }
 
 impl<'a> Cells<'a> {
@@ -118,22 +142,12 @@ impl<'a> Cells<'a> {
         Ok(Some(currency))
     }
 
-    /// The level, id and name of the lowest of `entities` that the row names; none where it names none.
-    pub(crate) fn entity(
-        &self,
-        row: &Row,
-        entities: &[Entity],
-    ) -> Result<Option<(&'static str, String, Option<String>)>, Reject> {
-        for entity in entities {
-            if row.cell(entity.id).is_some() {
-                let name = entity.name.and_then(|column| self.text(row, column));
-                return Ok(Some((entity.level, self.id(row, entity.id)?, name)));
-            }
-            if entity.name.is_some_and(|column| row.cell(column).is_some()) {
-                return Err(empty_cell(row.line, self.name(entity.id)));
-            }
-        }
-        Ok(None)
+    /// The entity that the row is of: the lowest that the table names, so that all rows are of one level. A row that
+    /// does not name it would be the only one of its level and say that all others there are zero.
+    pub(crate) fn entity(&self, row: &Row, entities: &[Entity]) -> Result<Option<Named>, Reject> {
+        let Some(lowest) = entities.first() else { return Ok(None) };
+        let name = lowest.name.and_then(|column| self.text(row, column));
+        Ok(Some(Named { level: lowest.level, id: self.id(row, lowest.id)?, name }))
     }
 
     /// A cell's text, e-mail addresses in it masked.
@@ -141,8 +155,12 @@ impl<'a> Cells<'a> {
         row.cell(column).map(personal::masked).map(Cow::into_owned)
     }
 
-    /// A cell that must be filled.
-    pub(crate) fn filled<'r>(&self, row: &'r Row, column: usize) -> Result<&'r str, Reject> {
+    /// The same of a cell that must be filled.
+    pub(crate) fn filled_text(&self, row: &Row, column: usize) -> Result<String, Reject> {
+        self.filled(row, column).map(|text| personal::masked(text).into_owned())
+    }
+
+    fn filled<'r>(&self, row: &'r Row, column: usize) -> Result<&'r str, Reject> {
         row.cell(column).ok_or_else(|| empty_cell(row.line, self.name(column)))
     }
 
@@ -153,7 +171,11 @@ impl<'a> Cells<'a> {
 
     /// An id: digits. A spreadsheet that shortened it to `2.38E+16` has lost it.
     fn id(&self, row: &Row, column: usize) -> Result<String, Reject> {
-        let text = self.filled(row, column)?;
+        let level_above = |reject: Reject| Reject {
+            fix: format!("{}, or without that column, for numbers of the level above", reject.fix),
+            ..reject
+        };
+        let text = self.filled(row, column).map_err(level_above)?;
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(text.to_owned());
         }

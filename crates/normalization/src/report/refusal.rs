@@ -57,7 +57,9 @@ pub(crate) fn empty_cell(line: u64, column: &str) -> Reject {
     Reject {
         reason: "missing_field",
         message: format!("line {line} has nothing in the column \"{column}\""),
-        fix: format!("export the report again so that each row fills \"{column}\", or without that column"),
+        fix: format!(
+            "export the report again so that each row fills \"{column}\", or without it for numbers of the level above"
+        ),
     }
 }
 
@@ -76,13 +78,19 @@ impl From<NormalizeError> for Reject {
         let flag = |name: &str| FLAGS.iter().find(|(header, _)| *header == name).map(|(_, flag)| *flag);
         match &error {
             NormalizeError::MissingHeader { header } => match flag(header) {
-                Some(flag) => mended(&error, &format!("import again with {flag} (header \"{header}\")")),
+                Some(flag) => Self {
+                    message: format!("the report has no rows, and nothing says what it is empty of: {flag} is missing"),
+                    ..mended(&error, &format!("import again with {flag} (header \"{header}\")"))
+                },
                 None => error.reject(),
             },
             NormalizeError::Malformed { field, expected, .. } => match flag(field) {
                 Some(flag) => mended(&error, &format!("import again with {flag}: {expected}")),
                 None => mended(&error, &format!("export the report again so that it holds {expected}")),
             },
+            NormalizeError::UnknownCurrency { .. } => {
+                mended(&error, "export the report again with the account's currency as three letters")
+            }
             NormalizeError::UnknownZone { field, .. } => {
                 let fix = format!("import again with --zone and without \"{field}\", if that is a column");
                 mended(&error, if flag(field).is_some() { "import again with --zone: an IANA time zone" } else { &fix })

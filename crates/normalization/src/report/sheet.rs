@@ -88,6 +88,18 @@ impl<'a> Sheet<'a> {
         self.names.iter().map(|name| role(name).ok_or_else(|| unknown_column(name, known))).collect()
     }
 
+    /// Refuses two columns of one role, but of those that are `free`: which one is right cannot be known.
+    pub(crate) fn check_once<R: PartialEq>(&self, roles: &[R], free: impl Fn(&R) -> bool) -> Result<(), Reject> {
+        let first = |role: &R| roles.iter().position(|other| other == role);
+        for ((at, role), name) in roles.iter().enumerate().zip(&self.names) {
+            if !free(role) && first(role) != Some(at) {
+                let problem = format!("column {}, \"{name}\", says what another column already says", at + 1);
+                return Err(no_table(&problem, "export the report again with one of the two columns"));
+            }
+        }
+        Ok(())
+    }
+
     /// The rows that hold anything.
     pub(crate) fn rows(&self) -> impl Iterator<Item = Result<Row, Reject>> {
         let reader = ReaderBuilder::new()
@@ -110,7 +122,7 @@ impl<'a> Sheet<'a> {
         }
         let (line, found, expected) = (row.line, row.cells.len(), self.names.len());
         let problem = format!(
-            "line {line} has {found} columns, expected {expected} as in the header: the file is cut short, or a text that holds the separator is not quoted"
+            "line {line} has {found} of the header's {expected} columns: the file is cut short, or a text that holds the separator is not quoted"
         );
         Err(no_table(&problem, "download the report again and import the file as downloaded"))
     }
