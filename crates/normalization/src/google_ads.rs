@@ -1,5 +1,5 @@
 //! Google Ads: a `searchStream` answer becomes pulls, costs and claims. Google books conversions on the day of the ad
-//! interaction; its `…ByConversionDate` columns on the day of the conversion. A file that people exported ([`csv`])
+//! interaction; its `…ByConversionDate` columns on the day of the conversion. A file that people exported (`csv`)
 //! becomes the same.
 
 mod columns;

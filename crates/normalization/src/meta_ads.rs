@@ -1,5 +1,5 @@
 //! Meta Insights: an answer becomes pulls, costs and claims, one claim per action and window column. Meta books
-//! purchases on the day of the conversion. A file that people exported from Ads Manager ([`csv`]) becomes the same.
+//! purchases on the day of the conversion. A file that people exported from Ads Manager (`csv`) becomes the same.
 
 mod columns;
 mod csv;

@@ -109,10 +109,18 @@ impl<'a> Sheet<'a> {
             .from_reader(self.body.as_bytes());
         let rows = reader.into_records().map(|cells| {
             let cells = cells.map_err(|error| no_table(&error.to_string(), EXPORT_AGAIN))?;
-            let line = self.lines_before + cells.position().map_or(0, csv::Position::line);
+            let line = self.lines_before + cells.position().map_or(0, |position| self.line(position));
             Ok(Row { line, cells })
         });
         rows.filter(|row| row.as_ref().is_err() || row.as_ref().is_ok_and(|row| row.cells.iter().any(filled)))
+    }
+
+    /// The line of the body on which a row begins: the reader's position lies before the blank lines that it skips.
+    fn line(&self, position: &csv::Position) -> u64 {
+        let at = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+        let rest = self.body.as_bytes().get(at..).unwrap_or_default();
+        let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n').count();
+        position.line() + blank as u64
     }
 
     /// Refuses a row of more or fewer cells than the header: they would be read as other columns.
