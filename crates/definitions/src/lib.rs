@@ -39,4 +39,4 @@ pub use metric::{
 };
 pub use registry::{Defined, DefinitionStatus, Definitions};
 pub use semantic_model::{Aggregate, ColumnKind, Join, Measure, ModelColumn, RowSql, SemanticModel};
-pub use stored::{DefinitionText, StoredDefinition, hash_of};
+pub use stored::{DefinitionText, StoredDefinition, WITHDRAWN, hash_of};

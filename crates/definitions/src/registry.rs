@@ -134,6 +134,12 @@ impl Definitions {
         if mistakes.count() == 0 { Ok(definitions) } else { Err(mistakes.sorted()) }
     }
 
+    /// True for a kind of definition that is read here; others (such as `channels`) are somebody else's.
+    #[must_use]
+    pub fn reads(kind: &str) -> bool {
+        KINDS.iter().any(|(word, _)| *word == kind)
+    }
+
     /// A metric by name.
     ///
     /// # Errors
@@ -224,11 +230,6 @@ impl Head<'_> {
         let defined = Defined { value, status, text, hash, file: self.file.to_owned(), line: self.node.line };
         into.insert(self.name.clone(), defined);
     }
-}
-
-/// True for a kind of definition that this crate reads.
-pub(crate) fn is_kind(word: &str) -> bool {
-    KINDS.iter().any(|(kind, _)| *kind == word)
 }
 
 fn look_up<'a, T>(

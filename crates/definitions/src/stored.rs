@@ -3,7 +3,7 @@
 use crate::{
     document::{self, YamlEntry, YamlNode, YamlValue},
     error::DefinitionError,
-    registry::{Defined, DefinitionStatus, Definitions, is_kind},
+    registry::{Defined, DefinitionStatus, Definitions},
     section::Mistakes,
 };
 
@@ -54,7 +54,7 @@ impl Definitions {
     pub fn from_stored(rows: &[StoredDefinition]) -> Result<Self, Vec<DefinitionError>> {
         let mistakes = Mistakes::default();
         let mut in_force: Vec<&StoredDefinition> =
-            rows.iter().filter(|row| is_kind(&row.kind) && row.status != WITHDRAWN).collect();
+            rows.iter().filter(|row| Self::reads(&row.kind) && row.status != WITHDRAWN).collect();
         in_force.sort();
         let places: Vec<String> =
             in_force.iter().map(|row| format!("facts.definitions/{}/{}", row.kind, row.name)).collect();
