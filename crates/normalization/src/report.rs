@@ -14,8 +14,9 @@ use crate::{
 /// What the source and the record's headers say of a report beside its rows.
 pub(crate) struct Scope<'a> {
     raw: &'a RawRecord,
-    config: &'a SourceConfig,
-    platform: &'static str,
+    default_currency: Option<Currency>,
+    zone: Option<&'a str>,
+    platform: &'a str,
     from_on: Option<Date>,
     to_on: Option<Date>,
 }
@@ -78,15 +79,16 @@ impl<'a> Scope<'a> {
     pub(crate) fn read(
         raw: &'a RawRecord,
         config: &'a SourceConfig,
-        platform: &'static str,
+        platform: &'a str,
     ) -> Result<Self, NormalizeError> {
-        Ok(Self {
-            raw,
-            config,
-            platform,
-            from_on: day(raw, "tributary-pull-from")?,
-            to_on: day(raw, "tributary-pull-to")?,
-        })
+        let scope = Self::mapped(raw, config.zone.as_deref(), platform)?;
+        Ok(Self { default_currency: config.default_currency, ..scope })
+    }
+
+    /// The same for a mapped report, whose rows say their currency.
+    pub(crate) fn mapped(raw: &'a RawRecord, zone: Option<&'a str>, platform: &'a str) -> Result<Self, NormalizeError> {
+        let (from_on, to_on) = (day(raw, "tributary-pull-from")?, day(raw, "tributary-pull-to")?);
+        Ok(Self { raw, default_currency: None, zone, platform, from_on, to_on })
     }
 
     /// The account: what the row says, else the header `tributary-account`.
@@ -96,13 +98,13 @@ impl<'a> Scope<'a> {
 
     /// The currency: what the row says, else the source's.
     pub(crate) fn currency(&self, stated: Option<Currency>, field: &str) -> Result<Currency, NormalizeError> {
-        required(stated.or(self.config.default_currency), field)
+        required(stated.or(self.default_currency), field)
     }
 
     /// The account's zone: what the row says, else the header `tributary-account-zone`, else the source's.
     pub(crate) fn zone(&self, stated: Option<String>, field: &str, account: &str) -> Result<String, NormalizeError> {
         let header = ("tributary-account-zone", self.raw.header("tributary-account-zone").map(str::to_owned));
-        let configured = ("zone", self.config.zone.clone());
+        let configured = ("zone", self.zone.map(str::to_owned));
         let found = [(field, stated), header, configured].into_iter().find_map(|(at, zone)| Some((at, zone?)));
         let (field, zone) = found.ok_or_else(|| NormalizeError::MissingZone { account: account.to_owned() })?;
         model::time::zone(&zone).map_err(|error| NormalizeError::unknown_zone(field, &error))?;
@@ -111,7 +113,11 @@ impl<'a> Scope<'a> {
 
     /// A row's day, which must lie in the declared scope: what a pull does not cover it must not state.
     pub(crate) fn day(&self, row: &Object<'_>, field: &str) -> Result<Date, NormalizeError> {
-        let on = required(row.day(field)?, field)?;
+        self.covered(required(row.day(field)?, field)?, field)
+    }
+
+    /// The day, where it lies in the declared scope.
+    pub(crate) fn covered(&self, on: Date, field: &str) -> Result<Date, NormalizeError> {
         let inside = self.from_on.is_none_or(|from| from <= on) && self.to_on.is_none_or(|to| on <= to);
         let expected = || format!("a day of the declared scope, {} to {}", or_any(self.from_on), or_any(self.to_on));
         if inside { Ok(on) } else { Err(NormalizeError::malformed(field, &on.to_string(), &expected())) }
