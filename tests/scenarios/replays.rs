@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use end_to_end::{
-    house::House,
-    laws,
-};
+use end_to_end::{house::House, laws};
 use ingestion::Incoming;
 use model::{Headers, UtcMillis};
 

@@ -64,7 +64,7 @@ const PERSONAL_PAIRS: [(&str, &str); 9] = [
 
 /// True where a key's value is personal by its name. `mobile` and the like say so too: flags are kept by
 /// [`redacted`], not here.
-fn is_personal_key(key: &str) -> bool {
+pub(crate) fn is_personal_key(key: &str) -> bool {
     if key.is_ascii() && !key.contains('-') {
         return key.eq_ignore_ascii_case("e_mail") || is_personal_ascii_key(key);
     }
@@ -177,6 +177,34 @@ pub(crate) fn redacted(object: &Object<'_>, extra: &[(&str, String)], hidden: &[
     }
     out.push('}');
     out
+}
+
+/// A JSON object that is written member by member, without personal keys and with cleaned texts.
+pub(crate) struct Redacted(String);
+
+impl Default for Redacted {
+    fn default() -> Self {
+        Self("{".to_owned())
+    }
+}
+
+impl Redacted {
+    /// Adds a JSON value.
+    pub(crate) fn json(&mut self, key: &str, value: Json<'_>) {
+        write_entry(&mut self.0, key, value);
+    }
+
+    /// Adds a text under a key that is not personal.
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
+        write_key(&mut self.0, key);
+        write_quoted(&mut self.0, &cleaned(text));
+    }
+
+    /// The object.
+    pub(crate) fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
 }
 
 fn write_object(out: &mut String, object: &Object<'_>) {

@@ -25,8 +25,9 @@ use crate::{
 /// What the source and the record's headers say of a report beside its rows.
 pub(crate) struct Scope<'a> {
     raw: &'a RawRecord,
-    config: &'a SourceConfig,
-    platform: &'static str,
+    default_currency: Option<Currency>,
+    zone: Option<&'a str>,
+    platform: &'a str,
     from_on: Option<Date>,
     to_on: Option<Date>,
 }
@@ -90,16 +91,17 @@ impl<'a> Scope<'a> {
     pub(crate) fn read(
         raw: &'a RawRecord,
         config: &'a SourceConfig,
-        platform: &'static str,
+        platform: &'a str,
     ) -> Result<Self, NormalizeError> {
+        let scope = Self::mapped(raw, config.zone.as_deref(), platform)?;
+        Ok(Self { default_currency: config.default_currency, ..scope })
+    }
+
+    /// The same for a mapped report, whose rows say their currency.
+    pub(crate) fn mapped(raw: &'a RawRecord, zone: Option<&'a str>, platform: &'a str) -> Result<Self, NormalizeError> {
         pulled_at(raw)?;
-        Ok(Self {
-            raw,
-            config,
-            platform,
-            from_on: day(raw, "tributary-pull-from")?,
-            to_on: day(raw, "tributary-pull-to")?,
-        })
+        let (from_on, to_on) = (day(raw, "tributary-pull-from")?, day(raw, "tributary-pull-to")?);
+        Ok(Self { raw, default_currency: None, zone, platform, from_on, to_on })
     }
 
     /// Takes the days that the report itself says it covers, where the headers say none.
@@ -117,13 +119,13 @@ impl<'a> Scope<'a> {
 
     /// The currency: what the row says, else the source's.
     pub(crate) fn currency(&self, stated: Option<Currency>, field: &str) -> Result<Currency, NormalizeError> {
-        required(stated.or(self.config.default_currency), field)
+        required(stated.or(self.default_currency), field)
     }
 
     /// The account's zone: what the row says, else the header `tributary-account-zone`, else the source's.
     pub(crate) fn zone(&self, stated: Option<String>, field: &str, account: &str) -> Result<String, NormalizeError> {
         let header = ("tributary-account-zone", self.raw.header("tributary-account-zone").map(str::to_owned));
-        let configured = ("zone", self.config.zone.clone());
+        let configured = ("zone", self.zone.map(str::to_owned));
         let found = [(field, stated), header, configured].into_iter().find_map(|(at, zone)| Some((at, zone?)));
         let (field, zone) = found.ok_or_else(|| NormalizeError::MissingZone { account: account.to_owned() })?;
         model::time::zone(&zone).map_err(|error| NormalizeError::unknown_zone(field, &error))?;
@@ -135,7 +137,7 @@ impl<'a> Scope<'a> {
         self.covered(required(row.day(field)?, field)?, field)
     }
 
-    /// The same day, where it lies in the declared scope.
+    /// The day, where it lies in the declared scope.
     pub(crate) fn covered(&self, on: Date, field: &str) -> Result<Date, NormalizeError> {
         let inside = self.from_on.is_none_or(|from| from <= on) && self.to_on.is_none_or(|to| on <= to);
         let expected = || format!("a day of the declared scope, {} to {}", or_any(self.from_on), or_any(self.to_on));

@@ -65,10 +65,10 @@ pub fn rows(
         .into_iter()
         .map(|stored| DefinitionRow {
             kind: stored.kind.to_owned(),
-            name: stored.name,
-            hash: stored.hash,
-            status: stored.status,
-            text: stored.text,
+            name: stored.name.to_owned(),
+            hash: stored.hash.to_owned(),
+            status: stored.status.name().to_owned(),
+            text: stored.text.to_owned(),
             in_force_at: at,
         })
         .collect();

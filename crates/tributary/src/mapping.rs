@@ -127,7 +127,7 @@ impl Outcome {
                 for fact in facts {
                     *self.facts.entry(kind(&fact)).or_insert(0) += 1;
                     if self.shown.len() < facts_shown {
-                        self.shown.push(format!("row {row}: {}", shown(&fact)));
+                        self.shown.push(format!("row {row}: {}", normalization::readable_fact(&fact)));
                     }
                 }
             }
@@ -175,28 +175,5 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::Rate(_) => "rates",
         Fact::Edge(_) => "edges",
         Fact::Witness(_) => "witnesses",
-    }
-}
-
-/// A fact as JSON, without what every fact carries and what is empty.
-fn shown(fact: &Fact) -> String {
-    let mut value = serde_json::to_value(fact).unwrap_or_default();
-    prune(&mut value);
-    value.to_string()
-}
-
-fn prune(value: &mut serde_json::Value) {
-    if let Some(object) = value.as_object_mut() {
-        object.remove("meta");
-        object.values_mut().for_each(prune);
-        object.retain(|_, value| {
-            !value.is_null()
-                && value.as_str() != Some("")
-                && value.as_array().is_none_or(|list| !list.is_empty())
-                && value.as_object().is_none_or(|object| !object.is_empty())
-        });
-    }
-    if let Some(list) = value.as_array_mut() {
-        list.iter_mut().for_each(prune);
     }
 }
