@@ -40,13 +40,13 @@ const IMPURE: [&str; 10] = [
     "datafusion",
 ];
 
-/// Heavy crate → the one crate of ours that names it.
-const OWNERS: [(&str, &str); 5] = [
-    ("deltalake", "lake"),
-    ("parquet", "lake"),
-    ("datafusion", "query"),
-    ("rdkafka", "ingestion"),
-    ("serde-saphyr", "definitions"),
+/// Heavy crate → the crates of ours that name it: its one owner. Parquet has two: files of our own, and those imported.
+const OWNERS: [(&str, &[&str]); 5] = [
+    ("deltalake", &["lake"]),
+    ("parquet", &["lake", "ingestion"]),
+    ("datafusion", &["query"]),
+    ("rdkafka", &["ingestion"]),
+    ("serde-saphyr", &["definitions"]),
 ];
 
 fn metadata() -> Metadata {
@@ -98,12 +98,13 @@ fn a_crate_uses_only_lower_floors_and_pure_crates_stay_pure() {
 }
 
 #[test]
-fn each_heavy_dependency_has_one_owner() {
+fn each_heavy_dependency_stays_with_its_owner() {
     let metadata = metadata();
     for package in metadata.workspace_packages().iter().filter(|package| package.name.as_str() != "end_to_end") {
         for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
-            if let Some((_, owner)) = OWNERS.iter().find(|(heavy, _)| *heavy == dependency.name) {
-                assert_eq!(package.name.as_str(), *owner, "{} belongs to {owner}", dependency.name);
+            if let Some((_, owners)) = OWNERS.iter().find(|(heavy, _)| *heavy == dependency.name) {
+                let name = package.name.as_str();
+                assert!(owners.contains(&name), "{name} names {}, which belongs to {owners:?}", dependency.name);
             }
         }
     }

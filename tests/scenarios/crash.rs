@@ -108,7 +108,7 @@ async fn a_replay_that_is_cut_off_is_started_again() {
     house.stage.drain().await.unwrap();
     let expected = house.hashes().await;
     syncs.left.store(30, Ordering::SeqCst);
-    assert!(house.stage.replay(|_| ()).await.is_err());
+    assert!(house.stage.rebuild(|_| ()).await.is_err());
     let question = query::Question { sql: "SELECT count(*) FROM orders".to_owned(), ..query::Question::default() };
     let refused = house.engine.answer(&question).await.unwrap_err().to_string();
     assert!(refused.contains("being rebuilt"), "{refused}");

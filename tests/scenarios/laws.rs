@@ -164,7 +164,7 @@ async fn shuffled_run(folder: &Path, records: Vec<(String, Incoming)>, seed: u64
         }
         house.stage.drain().await.unwrap();
         if number == replay {
-            house.stage.replay(|_| ()).await.unwrap();
+            house.stage.rebuild(|_| ()).await.unwrap();
         }
         house.stage.compact().await.unwrap();
     }

@@ -89,6 +89,7 @@ pub fn report(payload: &Payload) -> Option<(String, Incoming)> {
         from_on: header("tributary-pull-from"),
         to_on: header("tributary-pull-to"),
         zone: header("tributary-account-zone"),
+        ..ReportScope::default()
     };
     let received_at = UtcMillis(payload.received_at_ms);
     Some(report_record(source, received_at, &scope, payload.body.clone()).expect("a sound report"))

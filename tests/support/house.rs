@@ -9,10 +9,11 @@ use std::{
 use definitions::Definitions;
 use ingestion::Incoming;
 use lake::{DiskSyncs, Lake, Syncs};
-use model::traffic::ChannelRules;
-use normalization::{Normalizer, SourceConfig, SourceKind};
-use pipeline::{Stage, StageClock, append_records};
+use model::{UtcMillis, traffic::ChannelRules};
+use normalization::{MappingFile, Normalizer, SourceConfig, SourceKind};
+use pipeline::{Replayed, ReplayRequest, Stage, StageClock, append_records, decisions};
 use query::{Answer, Derived, Engine, EngineSettings, Question};
+use tables::DefinitionRow;
 
 /// A house. Its folder is the caller's.
 pub struct House {
@@ -47,6 +48,50 @@ impl House {
     /// Appends records to a channel of the inbox.
     pub async fn append(&self, channel: &str, records: Vec<Incoming>) {
         append_records(&self.lake, channel, records).await.expect("the inbox takes records");
+    }
+
+    /// Puts a mapping in force, written as YAML.
+    ///
+    /// # Panics
+    /// Where it has a mistake.
+    pub async fn apply_mapping(&mut self, yaml: &str) -> MappingFile {
+        let file: MappingFile = definitions::parse_yaml("mapping.yaml", yaml).expect("a sound mapping");
+        let text = file.canonical_text();
+        let row = DefinitionRow {
+            kind: pipeline::adapters::MAPPING.to_owned(),
+            name: file.name.clone(),
+            hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
+            status: "approved".to_owned(),
+            text,
+            in_force_at: UtcMillis(self.stage.last().map_or(0, |row| row.known_at.0)),
+        };
+        self.append(decisions::CHANNEL, vec![decisions::record(&row)]).await;
+        self.stage.drain().await.expect("the mapping comes into force");
+        file
+    }
+
+    /// Reads records again, as `tributary replay` does.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub async fn replay(&mut self, source: Option<&str>, only_rejected: bool) -> Replayed {
+        let request = ReplayRequest { source: source.map(str::to_owned), only_rejected, part: 0, parts: 1 };
+        let at = UtcMillis(self.stage.last().map_or(0, |row| row.known_at.0));
+        self.append(decisions::CHANNEL, vec![decisions::replay_record(&request, at).expect("a request")]).await;
+        let mut replayed = None;
+        while let Some(report) = self.stage.step().await.expect("records are read again") {
+            replayed = report.replayed.or(replayed);
+        }
+        replayed.expect("the replay was done")
+    }
+
+    /// Answers SQL as of an instant, as texts by row.
+    ///
+    /// # Panics
+    /// Where the question is wrong.
+    pub async fn sql_as_of(&self, sql: &str, as_of: UtcMillis) -> Vec<Vec<String>> {
+        let question = Question { sql: sql.to_owned(), as_of: Some(as_of), ..Question::default() };
+        texts(&self.engine.answer(&question).await.unwrap_or_else(|error| panic!("{sql}: {error}")))
     }
 
     /// Answers SQL, as texts by row.

@@ -7,6 +7,8 @@ use std::fmt;
 
 use model::money::format_micros;
 
+use crate::semantic_model::ColumnKind;
+
 /// A condition on the rows of a semantic model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
@@ -37,6 +39,17 @@ pub struct ColumnRef {
     pub relation: String,
     /// `net_revenue`.
     pub column: String,
+    /// Set where the column is read out of the relation's `properties`.
+    pub property: Option<PropertyRef>,
+}
+
+/// A value in the JSON column `properties` of a relation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PropertyRef {
+    /// Name of a member, or a JSON pointer such as `/shipping/country`.
+    pub path: String,
+    /// What the property is read as.
+    pub kind: ColumnKind,
 }
 
 /// How a column is compared.
@@ -111,8 +124,15 @@ impl Comparison {
 }
 
 impl fmt::Display for ColumnRef {
+    /// As SQL. A property that is not what its kind says stops the answer: counted as nothing, it would be lost silently.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.relation, self.column)
+        let Some(property) = &self.property else { return write!(f, "{}.{}", self.relation, self.column) };
+        let path = property.path.replace('\'', "''");
+        let text = format!("property({}.properties, '{path}')", self.relation);
+        match property.kind.sql_type() {
+            Some(sql_type) => write!(f, "CAST({text} AS {sql_type})"),
+            None => f.write_str(&text),
+        }
     }
 }
 

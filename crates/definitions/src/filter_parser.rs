@@ -272,7 +272,7 @@ mod tests {
         ];
         let reference = |name: &str| {
             let (relation, column) = name.split_once('.').unwrap_or(("visits", name));
-            ColumnRef { relation: relation.to_owned(), column: column.to_owned() }
+            ColumnRef { relation: relation.to_owned(), column: column.to_owned(), property: None }
         };
         columns.into_iter().map(|(name, kind)| (name.to_owned(), (reference(name), kind))).collect()
     }

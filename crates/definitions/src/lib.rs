@@ -1,19 +1,25 @@
-//! What stewards decide: metric contracts, funnels and attribution policies, written as YAML, checked, and hashed.
+//! What stewards decide: metric contracts, conversions, funnels and attribution policies, written as YAML, checked, and
+//! hashed.
 //!
 //! Pure: the binary reads the files and hands their text to [`Definitions::parse`]. A mistake names the file, the line,
 //! what is wrong, what was expected, and the nearest right spelling.
 //!
-//! In reading order: the collection ([`registry`]), what is in it ([`metric`], [`semantic_model`], [`filter`]), what can
-//! go wrong ([`error`]). The types of funnels and policies are those of `model`.
+//! In reading order: the collection ([`registry`]), how it is stored ([`stored`]), what is in it ([`metric`],
+//! [`conversion`], [`semantic_model`], [`filter`]), two conversions side by side ([`comparison`]), what can go wrong
+//! ([`error`]). The types of funnels and policies are those of `model`.
 
 pub mod registry;
+pub mod stored;
 
+pub mod comparison;
+pub mod conversion;
 pub mod filter;
 pub mod metric;
 pub mod semantic_model;
 
 pub mod error;
 
+mod conversion_reader;
 mod document;
 mod filter_parser;
 mod funnel;
@@ -23,11 +29,14 @@ mod policy;
 mod section;
 mod spelling;
 
+pub use comparison::{Compared, ComparedLine, ConversionRow, Counted, CountedUnit};
+pub use conversion::{ConversionDefinition, Counting};
 pub use document::parse_yaml;
 pub use error::DefinitionError;
-pub use filter::{ColumnRef, Comparison, Filter, Literal};
+pub use filter::{ColumnRef, Comparison, Filter, Literal, PropertyRef};
 pub use metric::{
     Additivity, Direction, Formula, MetricBasis, MetricContract, MetricCurrency, MetricPart, MetricZone, Signatory,
 };
 pub use registry::{Defined, DefinitionStatus, Definitions};
-pub use semantic_model::{Aggregate, ColumnKind, Join, Measure, SemanticModel};
+pub use semantic_model::{Aggregate, ColumnKind, Join, Measure, ModelColumn, RowSql, SemanticModel};
+pub use stored::{DefinitionText, StoredDefinition, WITHDRAWN, hash_of};

@@ -91,6 +91,8 @@ pub enum MetricBasis {
     FirstStep,
     /// The platform's own day. Not for money.
     AccountDay,
+    /// The day on which an event happened.
+    EventDate,
 }
 
 /// In which currency amounts are asked.
@@ -134,13 +136,14 @@ pub enum Signatory {
 }
 
 /// Date bases by how they are written.
-pub(crate) const METRIC_BASES: [(&str, MetricBasis); 6] = [
+pub(crate) const METRIC_BASES: [(&str, MetricBasis); 7] = [
     ("order_date", MetricBasis::OrderDate),
     ("entry_date", MetricBasis::EntryDate),
     ("touch_date", MetricBasis::TouchDate),
     ("session_start", MetricBasis::SessionStart),
     ("first_step", MetricBasis::FirstStep),
     ("account_day", MetricBasis::AccountDay),
+    ("event_date", MetricBasis::EventDate),
 ];
 
 impl Formula {
@@ -165,6 +168,7 @@ impl MetricBasis {
             Self::SessionStart => "session_start",
             Self::FirstStep => "first_step",
             Self::AccountDay => "account_day",
+            Self::EventDate => "event_date",
         }
     }
 }

@@ -35,6 +35,17 @@ impl<'a> Models<'a> {
     fn get(self, name: &str) -> Option<&'a SemanticModel> {
         self.by_name.get(name).map(|defined| &defined.value)
     }
+
+    /// The model that the key `of` names.
+    pub(crate) fn named(self, section: &Section<'_>) -> Option<&'a SemanticModel> {
+        let of = section.text("of")?;
+        let model = self.get(of.text);
+        if model.is_none() {
+            let known: Vec<&String> = self.by_name.keys().collect();
+            section.mistake(of.line, spelling::unknown_among("semantic model", of.text, &known));
+        }
+        model
+    }
 }
 
 /// Reads the keys of `metric: name` beside name and status.
@@ -95,22 +106,17 @@ fn read_formula(section: &Section<'_>, models: Models<'_>) -> Option<Formula> {
 
 fn read_part(section: &Section<'_>, models: Models<'_>) -> Option<MetricPart> {
     let measure = section.text("measure");
-    let of = section.text("of");
     section.optional("where");
-    let (measure, of) = (measure?, of?);
-    let Some(model) = models.get(of.text) else {
-        let known: Vec<&String> = models.by_name.keys().collect();
-        section.mistake(of.line, spelling::unknown_among("semantic model", of.text, &known));
-        return None;
-    };
+    let model = models.named(section);
+    let (measure, model) = (measure?, model?);
     let filter = model_reader::read_filter(section, &model_reader::scope_of(model, models.outlines));
     if !model.measures.contains_key(measure.text) {
         let known: Vec<&String> = model.measures.keys().collect();
-        let kind = format!("measure of {}", of.text);
+        let kind = format!("measure of {}", model.name);
         section.mistake(measure.line, spelling::unknown_among(&kind, measure.text, &known));
         return None;
     }
-    Some(MetricPart { measure: measure.text.to_owned(), of: of.text.to_owned(), filter: filter? })
+    Some(MetricPart { measure: measure.text.to_owned(), of: model.name.clone(), filter: filter? })
 }
 
 fn read_additivity(section: &Section<'_>) -> Option<Additivity> {
@@ -165,7 +171,7 @@ fn read_zone(section: &Section<'_>) -> Option<MetricZone> {
 }
 
 /// Days or hours as whole hours.
-fn read_maturity(section: &Section<'_>) -> Option<i64> {
+pub(crate) fn read_maturity(section: &Section<'_>) -> Option<i64> {
     const EXPECTED: &str = "days or hours from 0d to 365d, such as 30d";
     let spot = section.text_such_as("maturity", EXPECTED)?;
     let hours = |unit: char, hours: i64| spot.text.strip_suffix(unit)?.parse::<i64>().ok()?.checked_mul(hours);
@@ -176,7 +182,7 @@ fn read_maturity(section: &Section<'_>) -> Option<i64> {
     found
 }
 
-fn read_signatures(section: &Section<'_>) -> Option<Vec<Signatory>> {
+pub(crate) fn read_signatures(section: &Section<'_>) -> Option<Vec<Signatory>> {
     let spots: Vec<Spot<'_>> = section.texts("signatures_required")?;
     spots.into_iter().map(|spot| section.chosen("signatory", spot, &SIGNATORIES)).collect()
 }
@@ -228,10 +234,15 @@ fn check_unit(contract: &MetricContract, section: &Section<'_>, models: Models<'
         (false, Some(_)) => section.mistake(line, "key \"currency\" stands here, but the formula has no amounts"),
         _ => {}
     }
-    if any_money && matches!(contract.date_basis, MetricBasis::FirstStep | MetricBasis::AccountDay) {
+    if any_money && not_for_money(contract.date_basis) {
         let problem = format!("date basis \"{}\" is not for amounts of money", contract.date_basis.name());
         section.mistake(section.line_of("date_basis"), problem);
     }
+}
+
+/// A cart's or a platform's day is none on which money is booked.
+pub(crate) fn not_for_money(basis: MetricBasis) -> bool {
+    matches!(basis, MetricBasis::FirstStep | MetricBasis::AccountDay)
 }
 
 /// A ratio adds over nothing; a simple metric only over dimensions that it has.

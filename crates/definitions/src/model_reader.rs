@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    document::{YamlNode, YamlValue},
     filter::{ColumnRef, Filter},
     filter_parser::{self, Scope},
     metric::{METRIC_BASES, MetricBasis},
     section::Section,
-    semantic_model::{Aggregate, ColumnKind, Join, Measure, SemanticModel},
+    semantic_model::{Aggregate, ColumnKind, Join, Measure, ModelColumn, SemanticModel},
     spelling,
 };
 
@@ -25,7 +26,7 @@ const COLUMN_KINDS: [(&str, ColumnKind); 6] = [
 pub(crate) struct Outline {
     table: String,
     key: Option<String>,
-    columns: BTreeMap<String, ColumnKind>,
+    columns: BTreeMap<String, ModelColumn>,
 }
 
 impl Outline {
@@ -40,21 +41,41 @@ impl Outline {
     }
 
     fn read_keys(section: &Section<'_>) -> Option<Self> {
-        let table = section.name("table");
+        let table = section.table("table");
         let key = section.optional_text("key");
         let mut columns = BTreeMap::new();
         for (name, node) in section.named("columns") {
-            let spot = section.as_text(&format!("column \"{name}\""), node, "the kind of the column");
-            if let Some(kind) = spot.and_then(|spot| section.chosen("column kind", spot, &COLUMN_KINDS)) {
-                columns.insert(name, kind);
+            if let Some(column) = read_column(&name, node, section) {
+                columns.insert(name, column);
             }
         }
-        if let Some(key) = key.filter(|key| columns.get(key.text) != Some(&ColumnKind::Text)) {
+        if let Some(key) = key.filter(|key| !columns.get(key.text).is_some_and(ModelColumn::is_stored_text)) {
             section.mistake(key.line, format!("\"key\" is \"{}\", expected a text column of this model", key.text));
             return None;
         }
         Some(Self { table: table?, key: key.map(|key| key.text.to_owned()), columns })
     }
+}
+
+/// A kind, or a kind with the property that the column is read from.
+fn read_column<'a>(name: &str, node: &'a YamlNode, section: &Section<'a>) -> Option<ModelColumn> {
+    let what = format!("column \"{name}\"");
+    if !matches!(node.value, YamlValue::Mapping(_)) {
+        let spot = section.as_text(&what, node, "the kind of the column, or { kind: …, property: … }")?;
+        let kind = section.chosen("column kind", spot, &COLUMN_KINDS)?;
+        return Some(ModelColumn { kind, property: None });
+    }
+    let column = section.child(node, what)?;
+    let (kind, property) = (column.choice("kind", &COLUMN_KINDS), column.text("property"));
+    column.finish();
+    if kind == Some(ColumnKind::Instant) {
+        column.mistake(
+            column.line_of("kind"),
+            "a property cannot be an instant: the days are cut by columns of the table",
+        );
+        return None;
+    }
+    Some(ModelColumn { kind: kind?, property: Some(property?.text.to_owned()) })
 }
 
 /// Reads what stands in the section beside name, status and what its outline holds.
@@ -105,7 +126,8 @@ fn read_joins(name: &str, section: &Section<'_>, outlines: &BTreeMap<String, Out
             join.mistake(join.line(), format!("join \"{alias}\" has the name of its own model, expected another"));
             continue;
         }
-        if outlines.get(name).and_then(|own| own.columns.get(by.text)) != Some(&ColumnKind::Text) {
+        let own = outlines.get(name).and_then(|own| own.columns.get(by.text));
+        if !own.is_some_and(ModelColumn::is_stored_text) {
             join.mistake(by.line, format!("\"by\" is \"{}\", expected a text column of \"{name}\"", by.text));
             continue;
         }
@@ -214,7 +236,9 @@ pub(crate) fn read_filter(section: &Section<'_>, scope: &Scope) -> Option<Option
     }
 }
 
-fn columns_in_scope(relation: &str, prefix: &str, columns: &BTreeMap<String, ColumnKind>) -> Scope {
-    let reference = |column: &str| ColumnRef { relation: relation.to_owned(), column: column.to_owned() };
-    columns.iter().map(|(column, kind)| (format!("{prefix}{column}"), (reference(column), *kind))).collect()
+fn columns_in_scope(relation: &str, prefix: &str, columns: &BTreeMap<String, ModelColumn>) -> Scope {
+    let entry = |(name, column): (&String, &ModelColumn)| {
+        (format!("{prefix}{name}"), (column.reference(relation, name), column.kind))
+    };
+    columns.iter().map(entry).collect()
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use model::{FunnelDefinition, HousePolicy, PlatformPolicy};
 
 use crate::{
+    conversion::ConversionDefinition,
+    conversion_reader,
     document::{self, YamlNode, YamlValue},
     error::DefinitionError,
     funnel,
@@ -15,6 +17,7 @@ use crate::{
     section::{Mistakes, Section},
     semantic_model::SemanticModel,
     spelling,
+    stored::hash_of,
 };
 
 /// Everything that stewards decided.
@@ -24,6 +27,8 @@ pub struct Definitions {
     pub semantic_models: BTreeMap<String, Defined<SemanticModel>>,
     /// `metric:` by name.
     pub metrics: BTreeMap<String, Defined<MetricContract>>,
+    /// `conversion:` by name.
+    pub conversions: BTreeMap<String, Defined<ConversionDefinition>>,
     /// `funnel:` by name.
     pub funnels: BTreeMap<String, Defined<FunnelDefinition>>,
     /// `policy:` by name.
@@ -62,13 +67,15 @@ pub enum DefinitionStatus {
 enum Kind {
     SemanticModel,
     Metric,
+    Conversion,
     Funnel,
     Policy,
     PlatformPolicy,
 }
 
-const KINDS: [(&str, Kind); 5] = [
+const KINDS: [(&str, Kind); 6] = [
     ("metric", Kind::Metric),
+    ("conversion", Kind::Conversion),
     ("funnel", Kind::Funnel),
     ("policy", Kind::Policy),
     ("platform_policy", Kind::PlatformPolicy),
@@ -113,10 +120,24 @@ impl Definitions {
     pub fn parse(files: &[(String, String)]) -> Result<Self, Vec<DefinitionError>> {
         let mistakes = Mistakes::default();
         let documents = read_files(files, &mistakes);
-        let heads = read_heads(&documents, &mistakes);
+        Self::from_documents(&documents, mistakes)
+    }
+
+    /// Reads documents, each with the name of its file; `mistakes` are those made before.
+    pub(crate) fn from_documents(
+        documents: &[(&str, YamlNode)],
+        mistakes: Mistakes,
+    ) -> Result<Self, Vec<DefinitionError>> {
+        let heads = read_heads(documents, &mistakes);
         let mut definitions = Self::default();
         definitions.read_all(&heads, &mistakes);
         if mistakes.count() == 0 { Ok(definitions) } else { Err(mistakes.sorted()) }
+    }
+
+    /// True for a kind of definition that is read here; others (such as `channels`) are somebody else's.
+    #[must_use]
+    pub fn reads(kind: &str) -> bool {
+        KINDS.iter().any(|(word, _)| *word == kind)
     }
 
     /// A metric by name.
@@ -125,6 +146,14 @@ impl Definitions {
     /// [`DefinitionError::NotFound`] with the nearest name and all others; so for every look-up.
     pub fn metric(&self, name: &str) -> Result<&Defined<MetricContract>, DefinitionError> {
         look_up(&self.metrics, "metric", name)
+    }
+
+    /// A conversion by name.
+    ///
+    /// # Errors
+    /// As [`Definitions::metric`].
+    pub fn conversion(&self, name: &str) -> Result<&Defined<ConversionDefinition>, DefinitionError> {
+        look_up(&self.conversions, "conversion", name)
     }
 
     /// A funnel by name.
@@ -187,6 +216,9 @@ impl Definitions {
         for head in of_kind(Kind::Metric) {
             head.keep(&mut self.metrics, metric_reader::read(&head.name, &head.section, models));
         }
+        for head in of_kind(Kind::Conversion) {
+            head.keep(&mut self.conversions, conversion_reader::read(&head.name, &head.section, models));
+        }
     }
 }
 
@@ -194,7 +226,7 @@ impl Head<'_> {
     fn keep<T>(&self, into: &mut BTreeMap<String, Defined<T>>, value: Option<T>) {
         let (Some(value), Some(status)) = (value, self.status) else { return };
         let text = self.node.canonical_text();
-        let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+        let hash = hash_of(&text);
         let defined = Defined { value, status, text, hash, file: self.file.to_owned(), line: self.node.line };
         into.insert(self.name.clone(), defined);
     }

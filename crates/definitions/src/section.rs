@@ -157,6 +157,17 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// A table: a derived one by its name, a stored one as `facts.` and its name.
+    pub(crate) fn table(&self, key: &'static str) -> Option<String> {
+        let spot = self.text(key)?;
+        if spelling::is_name(spot.text.strip_prefix("facts.").unwrap_or(spot.text)) {
+            return Some(spot.text.to_owned());
+        }
+        let found = spot.text.chars().take(80).collect::<String>();
+        self.mistake(spot.line, format!("\"{key}\" is \"{found}\", expected a table such as orders or facts.events"));
+        None
+    }
+
     /// `true` or `false`.
     pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
         let node = self.required(key, "true or false")?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    filter::{ColumnRef, Filter},
+    filter::{ColumnRef, Filter, PropertyRef},
     metric::{MetricBasis, MetricPart},
 };
 
@@ -14,12 +14,12 @@ use crate::{
 pub struct SemanticModel {
     /// Name, such as `orders`; also the alias of the table in SQL.
     pub name: String,
-    /// The table or view that SQL reads.
+    /// The table that SQL reads: a derived one such as `orders`, or a stored one such as `facts.events`.
     pub table: String,
     /// The column by which other models join this one, different in every row; none: nothing joins it.
     pub key: Option<String>,
     /// Columns by name.
-    pub columns: BTreeMap<String, ColumnKind>,
+    pub columns: BTreeMap<String, ModelColumn>,
     /// Joined models by the alias that they get in SQL.
     pub joins: BTreeMap<String, Join>,
     /// The instant whose day a row falls on, per date basis.
@@ -28,6 +28,15 @@ pub struct SemanticModel {
     pub dimensions: BTreeMap<String, ColumnRef>,
     /// What can be counted or added.
     pub measures: BTreeMap<String, Measure>,
+}
+
+/// One column that conditions, dimensions and measures may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelColumn {
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// Where it is no column of the table: the member, or JSON pointer, of the table's `properties` that it is read from.
+    pub property: Option<String>,
 }
 
 /// What a column holds.
@@ -71,6 +80,15 @@ pub struct Measure {
     pub money: bool,
 }
 
+/// A measure row by row, in SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowSql {
+    /// What the row adds.
+    pub value: String,
+    /// True for rows that count.
+    pub condition: String,
+}
+
 /// How rows are put together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Aggregate {
@@ -103,12 +121,42 @@ impl ColumnKind {
         }
     }
 
+    /// The SQL type that a property's text is read as; none: it stays text.
+    pub(crate) fn sql_type(self) -> Option<&'static str> {
+        match self {
+            // No property is an instant.
+            Self::Text | Self::Instant => None,
+            Self::Number | Self::Duration => Some("BIGINT"),
+            Self::Boolean => Some("BOOLEAN"),
+            Self::Money => Some("DECIMAL(38, 6)"),
+        }
+    }
+
     pub(crate) fn has_no_order(self) -> bool {
         matches!(self, Self::Text | Self::Boolean)
     }
 }
 
+impl ModelColumn {
+    /// The column as SQL reads it from `relation`.
+    pub(crate) fn reference(&self, relation: &str, name: &str) -> ColumnRef {
+        let property = self.property.as_ref().map(|path| PropertyRef { path: path.clone(), kind: self.kind });
+        ColumnRef { relation: relation.to_owned(), column: name.to_owned(), property }
+    }
+
+    /// True where the table itself has it, and it holds text: what a row can be found by.
+    pub(crate) fn is_stored_text(&self) -> bool {
+        self.kind == ColumnKind::Text && self.property.is_none()
+    }
+}
+
 impl SemanticModel {
+    /// One of the model's own columns, as SQL reads it.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<ColumnRef> {
+        self.columns.get(name).map(|column| column.reference(&self.name, name))
+    }
+
     /// What stands behind `FROM`: the table under the model's name, and every join under its own.
     #[must_use]
     pub fn from_sql(&self) -> String {
@@ -128,14 +176,32 @@ impl SemanticModel {
             Aggregate::Count => "count(*)".to_owned(),
             Aggregate::Sum(column) => format!("sum({column})"),
         };
-        let conjuncts = |filter: &Filter| match filter {
-            Filter::And(parts) => parts.clone(),
-            single => vec![single.clone()],
-        };
-        let filters: Vec<Filter> = measure.filter.iter().chain(&part.filter).flat_map(conjuncts).collect();
-        if filters.is_empty() {
-            return Some(aggregate);
-        }
-        Some(format!("{aggregate} FILTER (WHERE {})", Filter::And(filters).to_sql()))
+        Some(match both(measure.filter.as_ref(), part.filter.as_ref()) {
+            Some(filter) => format!("{aggregate} FILTER (WHERE {})", filter.to_sql()),
+            None => aggregate,
+        })
     }
+
+    /// What one row adds to a measure, and the rows that it counts among those that `filter` keeps; none where the
+    /// model has no such measure. All in SQL over [`SemanticModel::from_sql`].
+    #[must_use]
+    pub fn row_sql(&self, measure: &str, filter: Option<&Filter>) -> Option<RowSql> {
+        let measure = self.measures.get(measure)?;
+        let value = match &measure.aggregate {
+            Aggregate::Count => "1".to_owned(),
+            Aggregate::Sum(column) => column.to_string(),
+        };
+        let condition = both(measure.filter.as_ref(), filter).map_or("TRUE".to_owned(), |filter| filter.to_sql());
+        Some(RowSql { value, condition })
+    }
+}
+
+/// Both conditions as one; none where there is neither.
+fn both(first: Option<&Filter>, second: Option<&Filter>) -> Option<Filter> {
+    let conjuncts = |filter: &Filter| match filter {
+        Filter::And(parts) => parts.clone(),
+        single => vec![single.clone()],
+    };
+    let parts: Vec<Filter> = first.into_iter().chain(second).flat_map(conjuncts).collect();
+    (!parts.is_empty()).then_some(Filter::And(parts))
 }

@@ -64,6 +64,43 @@ action: omni_purchase
 booking: order_date
 ";
 
+const CONVERSION: &str = "conversion: visits_paid
+status: draft
+label: Visits paid
+description: Visits that somebody paid for.
+of: buyers
+unit: name
+where: not bot
+value: spent
+date_basis: session_start
+counting: one_per_person
+maturity: 36h
+owner: finance
+signatures_required: [finance]
+";
+
+const BUYERS: &str = "---
+semantic_model: buyers
+status: approved
+table: facts.events
+columns:
+  name: text
+  at: instant
+  person_id: text
+  currency: text
+  spent: money
+  country: { kind: text, property: country }
+  age: { kind: number, property: /buyer/age }
+  tip: { kind: money, property: tip }
+  bot: boolean
+date_bases: { session_start: at, first_step: at }
+dimensions: { country: country }
+measures:
+  count: { agg: count }
+  spent: { agg: sum, column: spent }
+  tips: { agg: sum, column: tip, where: age >= 18 }
+";
+
 /// The messages about several files, one a line.
 fn messages(files: &[(&str, &str)]) -> String {
     let files: Vec<_> = files.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
@@ -105,7 +142,7 @@ fn an_unknown_key_gets_the_nearest_spelling() {
 #[test]
 fn an_unknown_kind_gets_the_nearest_spelling() {
     assert_snapshot!(funnel("funnel: checkout", "funel: checkout"), @r#"checkout.yaml:1: unknown kind of definition "funel"; did you mean "funnel"?"#);
-    assert_snapshot!(funnel("funnel: checkout", "dashboard: checkout"), @r#"checkout.yaml:1: unknown kind of definition "dashboard", expected one of: metric, funnel, policy, platform_policy, semantic_model"#);
+    assert_snapshot!(funnel("funnel: checkout", "dashboard: checkout"), @r#"checkout.yaml:1: unknown kind of definition "dashboard", expected one of: metric, conversion, funnel, policy, platform_policy, semantic_model"#);
 }
 
 #[test]
@@ -262,7 +299,7 @@ fn a_second_definition_of_a_name_points_at_the_first() {
 #[test]
 fn an_empty_file_and_an_empty_document_are_refused() {
     assert_snapshot!(messages(&[("empty.yaml", "# nothing yet\n")]), @"empty.yaml:1: the file holds no definition");
-    assert_snapshot!(messages(&[("empty.yaml", "{}")]), @"empty.yaml:1: the definition is empty, expected one of: metric, funnel, policy, platform_policy, semantic_model");
+    assert_snapshot!(messages(&[("empty.yaml", "{}")]), @"empty.yaml:1: the definition is empty, expected one of: metric, conversion, funnel, policy, platform_policy, semantic_model");
     assert_snapshot!(messages(&[("list.yaml", "- funnel: a\n")]), @"list.yaml:1: a definition is a list, expected a mapping");
 }
 
@@ -306,4 +343,44 @@ fn all_mistakes_are_reported_at_once_by_file_and_line() {
     a.yaml:10: unknown basis "today", expected one of: order_date, touch_date
     b.yaml:4: "window_hours" is 0, expected a whole number from 1 to 8760
     "#);
+}
+
+/// The messages after a change to the conversion or to its model.
+fn conversion(from: &str, to: &str) -> String {
+    let text = format!("{CONVERSION}{BUYERS}");
+    assert_eq!(messages(&[("paid.yaml", &text)]), "", "paid.yaml is sound before the change");
+    assert_eq!(text.matches(from).count(), 1, "{from} stands once in paid.yaml");
+    messages(&[("paid.yaml", &text.replace(from, to))])
+}
+
+#[test]
+fn a_conversion_that_its_model_cannot_count_is_refused() {
+    assert_snapshot!(conversion("of: buyers", "of: buyer"), @r#"paid.yaml:5: unknown semantic model "buyer"; did you mean "buyers"?"#);
+    assert_snapshot!(conversion("unit: name", "unit: nam"), @r#"paid.yaml:6: in "unit": unknown column "nam"; did you mean "name"?"#);
+    assert_snapshot!(conversion("unit: name", "unit: at"), @r#"paid.yaml:6: "unit" is "at", which is an instant, expected a text column"#);
+    assert_snapshot!(conversion("unit: name\n", ""), @r#"paid.yaml:1: missing key "unit" in conversion "visits_paid", expected the text column that names the order, such as order_key"#);
+    assert_snapshot!(conversion("value: spent", "value: spend"), @r#"paid.yaml:8: unknown measure of buyers "spend"; did you mean "spent"?"#);
+    assert_snapshot!(conversion("not bot", "not bott"), @r#"paid.yaml:7: in "where": unknown column "bott"; did you mean "bot"?"#);
+    assert_snapshot!(conversion("counting: one_per_person", "counting: one_per_sesion"), @r#"paid.yaml:10: unknown counting "one_per_sesion"; did you mean "one_per_session"?"#);
+    assert_snapshot!(conversion("counting: one_per_person", "counting: one_per_session"), @r#"paid.yaml:10: "counting" is "one_per_session", but "buyers" has no text column "session_id""#);
+    assert_snapshot!(conversion("date_basis: session_start", "date_basis: order_date"), @r#"paid.yaml:9: "buyers" has no date basis "order_date", expected one of: session_start, first_step"#);
+    assert_snapshot!(conversion("date_basis: session_start", "date_basis: first_step"), @r#"paid.yaml:9: date basis "first_step" is not for amounts of money"#);
+    assert_snapshot!(conversion("  currency: text\n", ""), @r#"paid.yaml:8: measure "spent" is money, but "buyers" has no text column "currency""#);
+    assert_snapshot!(conversion("owner: finance\n", "ownr: finance\n"), @r#"paid.yaml:12: unknown key "ownr"; did you mean "owner"?"#);
+}
+
+#[test]
+fn a_column_out_of_properties_is_checked_like_any_other() {
+    assert_snapshot!(conversion("kind: text, property: country", "kind: txt, property: country"), @r#"paid.yaml:24: unknown kind "txt"; did you mean "text"?"#);
+    assert_snapshot!(conversion("kind: text, property: country", "kind: text, propery: country"), @r#"paid.yaml:24: unknown key "propery"; did you mean "property"?"#);
+    assert_snapshot!(conversion("kind: text, property: country", "kind: instant, property: country"), @"paid.yaml:24: a property cannot be an instant: the days are cut by columns of the table");
+    assert_snapshot!(conversion("kind: text, property: country", "kind: number, property: country"), @r#"paid.yaml:29: column "country" is a number, expected text"#);
+    assert_snapshot!(conversion("kind: text, property: country", "kind: text"), @r#"paid.yaml:24: missing key "property" in column "country", expected a text"#);
+    assert_snapshot!(conversion("table: facts.events", "table: facts.events\nkey: country"), @r#"paid.yaml:18: "key" is "country", expected a text column of this model"#);
+}
+
+#[test]
+fn a_table_is_a_derived_one_or_a_stored_fact() {
+    assert_snapshot!(conversion("table: facts.events", "table: raw.inbox"), @r#"paid.yaml:17: "table" is "raw.inbox", expected a table such as orders or facts.events"#);
+    assert_snapshot!(conversion("table: facts.events", "table: facts.events; DROP"), @r#"paid.yaml:17: "table" is "facts.events; DROP", expected a table such as orders or facts.events"#);
 }

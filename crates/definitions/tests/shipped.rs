@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use definitions::{Additivity, DefinitionStatus, Definitions, Formula, MetricBasis};
+use definitions::{
+    Additivity, Counting, DefinitionError, DefinitionStatus, Definitions, Formula, MetricBasis, StoredDefinition,
+    hash_of,
+};
 use model::{AttributionModel, CreditBasis, FunnelUnit};
 
 fn shipped_files() -> Vec<(String, String)> {
@@ -147,6 +150,7 @@ fn a_look_up_names_the_nearest_name_and_all_that_exist() {
 fn count(definitions: &Definitions) -> usize {
     definitions.semantic_models.len()
         + definitions.metrics.len()
+        + definitions.conversions.len()
         + definitions.funnels.len()
         + definitions.house_policies.len()
         + definitions.platform_policies.len()
@@ -154,19 +158,105 @@ fn count(definitions: &Definitions) -> usize {
 
 #[test]
 fn no_definition_is_lost_without_an_error_whatever_line_is_dropped_or_misspelt() {
-    let files = shipped_files();
-    let whole = count(&shipped());
-    for (file_index, (_, text)) in files.iter().enumerate() {
-        let lines: Vec<&str> = text.lines().collect();
+    let (models, others): (Vec<_>, Vec<_>) =
+        shipped_files().into_iter().partition(|(file, _)| file == "semantic_models.yaml");
+    // Nothing rests on another file but the models', so each file is read with that one alone.
+    for alone in others.into_iter().map(|file| [models.clone(), vec![file]].concat()).chain([models.clone()]) {
+        let whole = count(&Definitions::parse(&alone).expect("shipped"));
+        let changing = alone.len() - 1;
+        let lines: Vec<&str> = alone[changing].1.lines().collect();
         for line_index in (0..lines.len()).filter(|index| !lines[*index].trim_start().starts_with('#')) {
             for replacement in ["", &lines[line_index].replacen(':', "x:", 1)] {
-                let mut changed = files.clone();
+                let mut changed = alone.clone();
                 let kept = |index| if index == line_index { replacement } else { lines[index] };
-                changed[file_index].1 = (0..lines.len()).map(|index| format!("{}\n", kept(index))).collect();
+                changed[changing].1 = (0..lines.len()).map(|index| format!("{}\n", kept(index))).collect();
                 if let Ok(definitions) = Definitions::parse(&changed) {
                     assert_eq!(count(&definitions), whole, "{} without an error", lines[line_index]);
                 }
             }
         }
     }
+}
+
+/// What a table would hold of the shipped definitions.
+fn stored() -> Vec<StoredDefinition> {
+    let row = |row: definitions::DefinitionText<'_>| StoredDefinition {
+        kind: row.kind.to_owned(),
+        name: row.name.to_owned(),
+        status: row.status.name().to_owned(),
+        text: row.text.to_owned(),
+    };
+    shipped().stored_rows().into_iter().map(row).collect()
+}
+
+#[test]
+fn every_shipped_definition_comes_back_from_its_stored_text_with_its_hash() {
+    let definitions = shipped();
+    let mut rows = stored();
+    assert_eq!(rows.len(), count(&definitions));
+    rows.reverse();
+    let read = Definitions::from_stored(&rows).expect("what was stored is sound");
+    assert_eq!(definitions.stored_rows(), read.stored_rows());
+    assert!(read.stored_rows().iter().all(|row| row.hash == hash_of(row.text)));
+    for (name, metric) in &definitions.metrics {
+        assert_eq!(metric.value, read.metrics[name].value);
+    }
+    for (name, conversion) in &definitions.conversions {
+        assert_eq!(conversion.value, read.conversions[name].value);
+    }
+}
+
+#[test]
+fn withdrawn_texts_and_kinds_of_others_are_left_aside() {
+    let mut rows = stored();
+    rows.push(StoredDefinition {
+        kind: "channels".to_owned(),
+        name: "default".to_owned(),
+        status: "approved".to_owned(),
+        text: "{}".to_owned(),
+    });
+    let orders = rows.iter_mut().find(|row| (row.kind.as_str(), row.name.as_str()) == ("metric", "orders"));
+    orders.expect("shipped").status = "withdrawn".to_owned();
+    let read = Definitions::from_stored(&rows).expect("what is left is sound");
+    assert_eq!(count(&read), count(&shipped()) - 1);
+    assert!(read.metric("orders").is_err());
+}
+
+#[test]
+fn a_stored_text_that_cannot_be_read_names_the_definition() {
+    let messages = |kind: &str, change: &dyn Fn(&mut StoredDefinition)| {
+        let mut rows = stored();
+        change(rows.iter_mut().find(|row| row.kind == kind).expect("shipped"));
+        let errors: Vec<DefinitionError> = Definitions::from_stored(&rows).expect_err("a mistake");
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(messages("funnel", &|row| row.name = "other".to_owned()), @r#"facts.definitions/funnel/other:1: the stored text does not define funnel "other""#);
+    insta::assert_snapshot!(messages("funnel", &|row| row.text = "[]".to_owned()), @"facts.definitions/funnel/checkout:1: the stored text is not one mapping");
+    insta::assert_snapshot!(messages("funnel", &|row| row.status = "aproved".to_owned()), @r#"facts.definitions/funnel/checkout:1: unknown status "aproved"; did you mean "approved"?"#);
+    insta::assert_snapshot!(messages("funnel", &|row| row.text = row.text.replace("168", "0")), @r#"facts.definitions/funnel/checkout:1: "window_hours" is 0, expected a whole number from 1 to 8760"#);
+    let carts_withdrawn = messages("semantic_model", &|row| row.status = "withdrawn".to_owned());
+    insta::assert_snapshot!(carts_withdrawn, @r#"
+    facts.definitions/metric/cart_abandonment_rate:1: unknown semantic model "carts", expected one of: orders, purchases, sessions
+    facts.definitions/metric/cart_abandonment_rate:1: unknown semantic model "carts", expected one of: orders, purchases, sessions
+    "#);
+}
+
+#[test]
+fn a_column_out_of_properties_is_read_by_sql_as_its_kind() {
+    let model = "semantic_model: buyers\nstatus: draft\ntable: facts.events\ncolumns:\n  at: instant\n  age: { kind: number, property: /buyer/age }\n  tip: { kind: money, property: \"the 'tip'\" }\n  news: { kind: boolean, property: news }\nmeasures:\n  tips: { agg: sum, column: tip, where: news and age >= 18 }\n";
+    let definitions = Definitions::parse(&[("a.yaml".to_owned(), model.to_owned())]).expect("a sound model");
+    let model = &definitions.semantic_model("buyers").expect("there").value;
+    insta::assert_snapshot!(model.from_sql(), @"facts.events AS buyers");
+    let tips = model.row_sql("tips", None).expect("a known measure");
+    insta::assert_snapshot!(format!("{} WHERE {}", tips.value, tips.condition), @"CAST(property(buyers.properties, 'the ''tip''') AS DECIMAL(38, 6)) WHERE CAST(property(buyers.properties, 'news') AS BOOLEAN) AND CAST(property(buyers.properties, '/buyer/age') AS BIGINT) >= 18");
+}
+
+#[test]
+fn finance_and_marketing_name_the_same_orders_by_the_same_unit() {
+    let definitions = shipped();
+    let finance = &definitions.conversion("purchases").expect("shipped").value;
+    let marketing = &definitions.conversion("web_purchases").expect("shipped").value;
+    assert_eq!((finance.unit.column.as_str(), marketing.unit.column.as_str()), ("order_key", "order_key"));
+    assert_eq!((finance.counting, marketing.counting), (Counting::Every, Counting::Every));
+    assert_eq!((finance.date_basis, marketing.date_basis), (MetricBasis::OrderDate, MetricBasis::EventDate));
 }

@@ -33,6 +33,34 @@ pub enum IntakeError {
         /// Most bytes that are read.
         bytes_max: u64,
     },
+    /// What stands on the command line leads to no file.
+    #[error(
+        "no file found for \"{pattern}\", expected a file, a folder with files or a quoted pattern such as \"in/*.csv\""
+    )]
+    NoFiles {
+        /// The text as given.
+        pattern: String,
+    },
+    /// A file cannot be imported as it is. Nothing of it was taken in.
+    #[error("file \"{path}\" cannot be read: {problem} (nothing of it was taken in)")]
+    UnreadableFile {
+        /// The file as named by the caller.
+        path: String,
+        /// What was found, and how to mend it.
+        problem: String,
+    },
+    /// A file breaks off or cannot be followed from some row on. The rows before it were handed out.
+    #[error("file \"{path}\" is damaged at row {row}{}: {problem} (the rows before it are in)", place(*byte))]
+    DamagedFile {
+        /// The file as named by the caller.
+        path: String,
+        /// The row that could not be read, from 0.
+        row: u64,
+        /// Where in the unpacked content the trouble was met, from 0, where known.
+        byte: Option<u64>,
+        /// What was found and what was expected.
+        problem: String,
+    },
     /// The scope given for a report cannot be meant.
     #[error("report scope \"{part}\" is \"{found}\", expected {expected}")]
     MalformedScope {
@@ -51,4 +79,8 @@ pub enum IntakeError {
         /// How many of them are empty.
         empty: usize,
     },
+}
+
+fn place(byte: Option<u64>) -> String {
+    byte.map_or_else(String::new, |byte| format!(", byte {byte} of the unpacked content"))
 }

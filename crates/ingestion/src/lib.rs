@@ -2,12 +2,13 @@
 //!
 //! A door reads no more of a payload than it must to name its sender and to split a batch. It answers a sender only
 //! when the consumer of the [`queue`] has made the records durable. In reading order: how records are handed on
-//! ([`queue`]), which doors there are ([`segment`], [`shopify`], [`reports`]), what they share ([`collector`],
-//! [`clock`], [`counters`]) and how they are configured ([`config`]).
+//! ([`queue`]), which doors there are ([`segment`], [`shopify`], [`reports`],
+//! [`files`]), what they share ([`collector`], [`clock`], [`counters`]) and how they are configured ([`config`]).
 
 pub mod queue;
 
 pub mod collector;
+pub mod files;
 pub mod reports;
 pub mod segment;
 pub mod shopify;
@@ -24,5 +25,6 @@ pub use collector::{Collector, router};
 pub use config::{CollectorConfig, CollectorLimits, ShopifySecrets};
 pub use counters::{CounterSnapshot, Door, DoorCounts};
 pub use error::IntakeError;
+pub use files::{CsvLayout, ImportFile, ImportFormat, ImportOptions, ImportRow, ImportRows, ImportUnit, expand};
 pub use queue::{Batch, BatchReceiver, Incoming, IntakeQueue, QueueLimits, intake_queue};
 pub use reports::{ReportScope, file_channel, read_report, report_headers, report_record};

@@ -20,7 +20,7 @@ pub const REPORT_BYTES_MAX: u64 = 256 << 20;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// What a report covers, where its rows do not say so themselves.
+/// What a report covers, where its rows do not say so themselves: a file without rows says nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReportScope {
     /// First day, as `2026-01-05`, in `zone`.
@@ -29,6 +29,15 @@ pub struct ReportScope {
     pub to_on: Option<String>,
     /// The account's IANA zone.
     pub zone: Option<String>,
+    /// The account's id, as `1234567890`.
+    pub account: Option<String>,
+    /// `delivery` or `conversions` (by action).
+    pub report: Option<String>,
+    /// `account`, `campaign`, `ad_group` or `ad`.
+    pub level: Option<String>,
+    /// When the platform was asked, RFC 3339. Equal reports of other times are pulls of their own; without a time the
+    /// same report again is a duplicate.
+    pub pulled_at: Option<String>,
 }
 
 /// Reads a report file, unpacking gzip and zstd by their first bytes, whatever the file is called.
@@ -56,7 +65,7 @@ pub fn file_channel(report: &[u8]) -> String {
 /// The headers that carry a report's scope.
 ///
 /// # Errors
-/// [`IntakeError::MalformedScope`] for what is no day or no zone.
+/// [`IntakeError::MalformedScope`] for what is no day, zone, account, report, level or instant.
 pub fn report_headers(scope: &ReportScope) -> Result<Headers, IntakeError> {
     let mut headers = Headers::new();
     for (part, name, day) in
@@ -71,11 +80,28 @@ pub fn report_headers(scope: &ReportScope) -> Result<Headers, IntakeError> {
         // Days written so sort as texts.
         check(from <= to, "to", to, "a day not before \"from\"")?;
     }
-    if let Some(name) = &scope.zone {
-        check(zone(name).is_ok(), "zone", name, "an IANA time zone such as Europe/Berlin")?;
-        headers.insert("tributary-account-zone".to_owned(), name.clone());
-    }
+    let mut put = |(part, name): (&'static str, &str), said: &Option<String>, right: fn(&str) -> bool, expected| {
+        let Some(text) = said else { return Ok(()) };
+        headers.insert(name.to_owned(), text.clone());
+        check(right(text), part, text, expected)
+    };
+    let is_zone = |text: &str| zone(text).is_ok();
+    put(("zone", "tributary-account-zone"), &scope.zone, is_zone, "an IANA time zone such as Europe/Berlin")?;
+    let expected = "the account's id without spaces, such as 1234567890";
+    put(("account", "tributary-account"), &scope.account, is_account, expected)?;
+    let is_report = |text: &str| ["delivery", "conversions"].contains(&text);
+    put(("report", "tributary-report"), &scope.report, is_report, "delivery or conversions")?;
+    let is_level = |text: &str| ["account", "campaign", "ad_group", "ad"].contains(&text);
+    put(("level", "tributary-level"), &scope.level, is_level, "account, campaign, ad_group or ad")?;
+    let is_instant = |text: &str| UtcMillis::parse(text).is_ok();
+    let expected = "an RFC 3339 instant such as 2026-01-06T05:00:00Z";
+    put(("pulled_at", "tributary-pulled-at"), &scope.pulled_at, is_instant, expected)?;
     Ok(headers)
+}
+
+/// Whether the text can be an account's id: what platforms write has no spaces and no separators of lists.
+fn is_account(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Whether the text is a day: one that can be given a midnight.
@@ -199,6 +225,7 @@ mod tests {
             from_on: Some(from.to_owned()),
             to_on: Some("2026-01-31".to_owned()),
             zone: Some(zone.to_owned()),
+            ..ReportScope::default()
         };
         let headers = report_headers(&scope("2026-01-05", "Europe/Berlin")).expect("a scope");
         let expected = [
@@ -216,6 +243,37 @@ mod tests {
             ("2026-01-05", "Berlin", "zone"),
         ] {
             let error = report_headers(&scope(from, zone)).expect_err("malformed");
+            assert!(matches!(error, IntakeError::MalformedScope { part: named, .. } if named == part), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_an_empty_report_is_empty_of_and_when_it_was_taken_become_headers() {
+        let said = |text: &str| Some(text.to_owned());
+        let scope = ReportScope {
+            account: said("123-456-7890"),
+            report: said("delivery"),
+            level: said("ad_group"),
+            pulled_at: said("2026-01-06T05:00:00Z"),
+            ..ReportScope::default()
+        };
+        let expected = [
+            ("tributary-account", "123-456-7890"),
+            ("tributary-level", "ad_group"),
+            ("tributary-pulled-at", "2026-01-06T05:00:00Z"),
+            ("tributary-report", "delivery"),
+        ];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert_eq!(report_headers(&scope), Ok(expected));
+        let none = ReportScope::default;
+        for (part, wrong) in [
+            ("account", ReportScope { account: said("12 34"), ..none() }),
+            ("account", ReportScope { account: said(""), ..none() }),
+            ("report", ReportScope { report: said("clicks"), ..none() }),
+            ("level", ReportScope { level: said("adset"), ..none() }),
+            ("pulled_at", ReportScope { pulled_at: said("2026-01-06"), ..none() }),
+        ] {
+            let error = report_headers(&wrong).expect_err("malformed");
             assert!(matches!(error, IntakeError::MalformedScope { part: named, .. } if named == part), "{error}");
         }
     }

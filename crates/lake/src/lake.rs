@@ -11,6 +11,7 @@ use std::{
 };
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use deltalake::{
     DeltaTableError,
     kernel::{Action, Add, Transaction},
@@ -101,6 +102,16 @@ pub struct Commit {
     pub expects: Option<(String, Option<i64>)>,
     /// True where rows only move (compaction): readers of changes skip it.
     pub rearranges: bool,
+}
+
+/// Files of a commit that are on disk and in no table yet.
+#[derive(Debug)]
+pub struct Written {
+    table: Table,
+    actions: Vec<Action>,
+    names: Vec<String>,
+    expects: Option<(String, Option<i64>)>,
+    rearranges: bool,
 }
 
 /// The files of a table in force at one version.
@@ -202,20 +213,44 @@ impl Lake {
 
     /// As [`Lake::commit`]; returns the names of the files that it added.
     pub(crate) async fn commit_files(&self, table: Table, commit: Commit) -> Result<Vec<String>, LakeError> {
-        let mut actions = Vec::new();
-        let mut names = Vec::new();
-        for run in &commit.runs {
-            let rows = file::sort(table, run)?;
-            if rows.num_rows() > 0 {
-                let added = self.write_file(table, &rows, !commit.rearranges).await?;
+        let written = self.write(table, commit).await?;
+        let names = written.names.clone();
+        self.publish(written).await?;
+        Ok(names)
+    }
+
+    /// Writes a commit's files. They are in no table until [`Lake::publish`], so that files of several tables can be
+    /// written at once and their log entries in order.
+    ///
+    /// # Errors
+    /// [`LakeError`]; what was written is never seen.
+    pub async fn write(&self, table: Table, commit: Commit) -> Result<Written, LakeError> {
+        let (mut actions, mut names) = (Vec::new(), Vec::new());
+        for run in commit.runs {
+            let file = tokio::task::spawn_blocking(move || {
+                let rows = file::sort(table, &run)?;
+                drop(run);
+                let bytes = if rows.num_rows() == 0 { None } else { Some(file::to_parquet(table, &rows)?) };
+                Ok::<_, LakeError>(bytes.map(|bytes| (bytes, file::statistics(table, &rows))))
+            });
+            if let Some((bytes, statistics)) = file.await?? {
+                let added = self.write_file(table, bytes, statistics, !commit.rearranges).await?;
                 names.push(added.path.clone());
                 actions.push(Action::Add(added));
             }
         }
         actions.extend(commit.remove.iter().map(|entry| Action::Remove(remove_action(entry, !commit.rearranges))));
         actions.extend(commit.transactions.into_iter().map(|(id, version)| Action::Txn(Transaction::new(id, version))));
-        self.table(table)?.lock().await.commit(actions, commit.expects.as_ref(), commit.rearranges).await?;
-        Ok(names)
+        Ok(Written { table, actions, names, expects: commit.expects, rearranges: commit.rearranges })
+    }
+
+    /// Adds the log entry of written files; returns when it is on disk.
+    ///
+    /// # Errors
+    /// [`LakeError`]; nothing of it is in force then.
+    pub async fn publish(&self, written: Written) -> Result<(), LakeError> {
+        let mut log = self.table(written.table)?.lock().await;
+        log.commit(written.actions, written.expects.as_ref(), written.rearranges).await
     }
 
     /// Reads the rows of a snapshot that were in force at `as_of` (all where `None`), in no order between files.
@@ -329,8 +364,13 @@ impl Lake {
         TableLog::open(table, location, self.store()).await
     }
 
-    async fn write_file(&self, table: Table, rows: &RecordBatch, data_change: bool) -> Result<Add, LakeError> {
-        let bytes = file::to_parquet(table, rows)?;
+    async fn write_file(
+        &self,
+        table: Table,
+        bytes: Bytes,
+        statistics: String,
+        data_change: bool,
+    ) -> Result<Add, LakeError> {
         let size = bytes.len() as i64;
         let clock = UtcMillis(unix_millis());
         let count = self.written.fetch_add(1, Ordering::Relaxed);
@@ -342,7 +382,7 @@ impl Lake {
             size,
             modification_time: clock.0,
             data_change,
-            stats: Some(file::statistics(table, rows)),
+            stats: Some(statistics),
             tags: None,
             deletion_vector: None,
             base_row_id: None,

@@ -19,4 +19,4 @@ pub mod supersede;
 
 pub use disk::{DiskSyncs, Syncs};
 pub use file::FileEntry;
-pub use lake::{Commit, Lake, LakeError, Snapshot, WriterLock};
+pub use lake::{Commit, Lake, LakeError, Snapshot, WriterLock, Written};

@@ -99,6 +99,38 @@ pub enum NormalizeError {
         /// Its size.
         bytes: String,
     },
+    /// A field of a mapped fact that must have a value has none.
+    #[error("missing field \"{field}\", which the mapping reads from: {reads}")]
+    NoValue {
+        /// Where it stands in the mapping, such as `facts[0].order.order_id`.
+        field: String,
+        /// The expression.
+        reads: String,
+    },
+    /// A field of a mapped fact is not what it must be.
+    #[error("field \"{field}\" is {found}, expected {expected}; the mapping reads it from: {reads}")]
+    Unreadable {
+        /// Where it stands in the mapping.
+        field: String,
+        /// The expression.
+        reads: String,
+        /// As [`NormalizeError::Malformed`]'s.
+        found: String,
+        /// What would have been accepted.
+        expected: String,
+    },
+    /// A row of a file is not written as the others.
+    #[error("the row is not readable: {problem}")]
+    MalformedRow {
+        /// What was found and expected.
+        problem: String,
+    },
+    /// A file lacks columns that its mapping reads.
+    #[error("{problem}")]
+    AbsentColumns {
+        /// Which, with the nearest that are there.
+        problem: String,
+    },
     /// A report holds the platform's error instead of numbers.
     #[error("the platform answered with error {code} instead of a report")]
     PlatformError {
@@ -147,13 +179,17 @@ impl NormalizeError {
             | Self::ClockInFuture { field, .. }
             | Self::UnknownCurrency { field, .. }
             | Self::UnknownZone { field, .. }
+            | Self::NoValue { field, .. }
+            | Self::Unreadable { field, .. }
             | Self::UnknownColumn { column: field, .. } => *field = format!("{parent}.{field}"),
+            Self::MalformedRow { problem } => *problem = format!("{parent}: {problem}"),
             Self::Configuration { .. }
             | Self::UnknownSource { .. }
             | Self::MalformedJson { .. }
             | Self::MissingHeader { .. }
             | Self::MissingZone { .. }
             | Self::Oversize { .. }
+            | Self::AbsentColumns { .. }
             | Self::PlatformError { .. } => {}
         }
         self
@@ -169,14 +205,16 @@ impl NormalizeError {
             Self::Configuration { .. } => "configuration",
             Self::UnknownSource { .. } => "unknown_source",
             Self::MalformedJson { .. } => "malformed_json",
-            Self::Missing { .. } => "missing_field",
+            Self::Missing { .. } | Self::NoValue { .. } => "missing_field",
             Self::MissingHeader { .. } => "missing_header",
-            Self::Malformed { .. } => "malformed_field",
+            Self::Malformed { .. } | Self::Unreadable { .. } => "malformed_field",
+            Self::MalformedRow { .. } => "malformed_row",
             Self::ClockInFuture { .. } => "clock_in_future",
             Self::UnknownCurrency { .. } => "unknown_currency",
             Self::UnknownZone { .. } => "unknown_zone",
             Self::MissingZone { .. } => "missing_zone",
             Self::UnknownColumn { .. } => "unknown_column",
+            Self::AbsentColumns { .. } => "absent_column",
             Self::Oversize { .. } => "oversize",
             Self::PlatformError { .. } => "platform_error",
         }
@@ -193,6 +231,16 @@ impl NormalizeError {
                 format!("let the sender fill \"{field}\", or set \"default_currency\" of the source, then replay")
             }
             Self::Missing { field } => format!("let the sender fill \"{field}\", then send the record again"),
+            Self::NoValue { reads, .. } => format!(
+                "let the file fill it, or mend the mapping (coalesce({reads}, …) where another value may stand for it, \"when\" where such rows do not count), then replay"
+            ),
+            Self::Unreadable { .. } => {
+                "mend the expression in the mapping and replay, or mend the file and import it again".to_owned()
+            }
+            Self::MalformedRow { .. } => {
+                "mend the row and import the file again, or mend \"csv\" in the mapping and replay".to_owned()
+            }
+            Self::AbsentColumns { .. } => "correct the names in the mapping, then replay".to_owned(),
             Self::MissingHeader { header } => format!("send the record again with the header \"{header}\""),
             Self::Malformed { field, expected, .. } => {
                 format!("let the sender write {expected} in \"{field}\", then send the record again")
@@ -221,7 +269,7 @@ impl NormalizeError {
 }
 
 /// A payload's text as an error may show it: quoted, cut to 64 characters, `<hidden>` where it can be personal.
-fn shown(found: &str) -> String {
+pub(crate) fn shown(found: &str) -> String {
     if personal::looks_personal(found) {
         return "<hidden>".to_owned();
     }

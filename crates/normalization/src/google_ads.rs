@@ -1,12 +1,19 @@
 //! Google Ads: a `searchStream` answer becomes pulls, costs and claims. Google books conversions on the day of the ad
-//! interaction; its `…ByConversionDate` columns on the day of the conversion.
+//! interaction; its `…ByConversionDate` columns on the day of the conversion. A file that people exported (`csv`)
+//! becomes the same.
+
+mod columns;
+mod csv;
 
 use model::{ClaimKind, DateBasis, RawRecord};
 
 use crate::{
     error::NormalizeError,
     json::{self, Json, Object},
-    report::{Books, ClaimOf, Claimed, Delivered, Place, Scope, known_columns, platform_error},
+    report::{
+        Books, ClaimOf, Claimed, Delivered, Place, Scope, known_columns, platform_error, refusal::settled,
+        sheet::is_csv,
+    },
     source::{Normalized, Source, SourceConfig, Stamp},
 };
 
@@ -94,6 +101,9 @@ impl GoogleAds {
 
 impl Source for GoogleAds {
     fn normalize(&self, raw: &RawRecord) -> Result<Normalized, NormalizeError> {
+        if is_csv(&raw.payload) {
+            return Ok(settled(raw, csv::read(raw, &self.config)));
+        }
         let payload = json::readable(&raw.payload)?;
         let scope = Scope::read(raw, &self.config, "google_ads")?;
         let mut books = Books::default();
@@ -125,6 +135,47 @@ fn chunks(payload: &str) -> Result<Vec<Object<'_>>, NormalizeError> {
     objects.ok_or_else(|| NormalizeError::shape("an answer of searchStream was expected: a list of objects, or one"))
 }
 
+/// What the conversions of one row rest on.
+struct ClaimedRow<'a> {
+    place: &'a Place,
+    /// The conversion action of a row of a report by action.
+    action: Option<&'a str>,
+    kind: ClaimKind,
+}
+
+impl ClaimedRow<'_> {
+    /// Adds the row's claims; `metric` gives a number of the row in millionths by the API's name.
+    ///
+    /// In a row of one action, `conversions` is the same number as `allConversions` or none of it: it is taken only
+    /// where the report lacks the other.
+    fn claims<E: From<NormalizeError>>(
+        &self,
+        metric: &dyn Fn(&str) -> Result<Option<i64>, E>,
+        books: &mut Books,
+    ) -> Result<(), E> {
+        for (count, value, column_action, date_basis) in CLAIMS {
+            let all = match count {
+                "conversions" => metric("allConversions")?,
+                "conversionsByConversionDate" => metric("allConversionsByConversionDate")?,
+                _ => None,
+            };
+            if self.action.is_some() && all.is_some() {
+                continue;
+            }
+            let claimed = Claimed {
+                count_micros: metric(count)?.unwrap_or_default(),
+                value_micros: metric(value)?.unwrap_or_default(),
+            };
+            let action = self.action.unwrap_or(column_action).to_owned();
+            books.claim(self.place, ClaimOf { date_basis, kind: self.kind, action, window_hours: None }, claimed)?;
+        }
+        let views = metric("viewThroughConversions")?.unwrap_or_default();
+        let action = self.action.unwrap_or("view_through_conversions").to_owned();
+        let of = ClaimOf { date_basis: DateBasis::Touch, kind: ClaimKind::View, action, window_hours: None };
+        Ok(books.claim(self.place, of, Claimed { count_micros: views, value_micros: 0 })?)
+    }
+}
+
 /// The parts of one row.
 struct Row<'a> {
     customer: Object<'a>,
@@ -141,7 +192,13 @@ fn read_row(row: &Object<'_>, scope: &Scope<'_>, books: &mut Books) -> Result<()
     let (place, name) = row.place(scope)?;
     let action = row.action()?;
     books.row(&place, if action.is_some() { "conversions" } else { "delivery" }, name);
-    row.claims(&place, action.as_deref(), books).map_err(|error| error.within("metrics"))?;
+    let claimed = ClaimedRow {
+        place: &place,
+        action: action.as_deref(),
+        kind: row.kind().map_err(|error| error.within("segments"))?,
+    };
+    let metric = |name: &str| row.metrics.micros_rounded(name).map_err(|error| error.within("metrics"));
+    claimed.claims(&metric, books)?;
     if action.is_none() {
         let metric = |key| row.metrics.count(key).map(Option::unwrap_or_default);
         let delivered = Delivered {
@@ -223,35 +280,6 @@ impl<'a> Row<'a> {
         let within = |error: NormalizeError| error.within("segments");
         let name = self.segments.text("conversionActionName").map_err(within)?;
         Ok(name.or(self.segments.text("conversionAction").map_err(within)?))
-    }
-
-    fn claims(&self, place: &Place, action: Option<&str>, books: &mut Books) -> Result<(), NormalizeError> {
-        let kind = self.kind()?;
-        for (count, value, column_action, date_basis) in CLAIMS {
-            if action.is_some() && self.is_part_of_all(count) {
-                continue;
-            }
-            let claimed = Claimed {
-                count_micros: self.metrics.micros_rounded(count)?.unwrap_or_default(),
-                value_micros: self.metrics.micros_rounded(value)?.unwrap_or_default(),
-            };
-            let action = action.unwrap_or(column_action).to_owned();
-            books.claim(place, ClaimOf { date_basis, kind, action, window_hours: None }, claimed)?;
-        }
-        let views = self.metrics.micros_rounded("viewThroughConversions")?.unwrap_or_default();
-        let action = action.unwrap_or("view_through_conversions").to_owned();
-        let of = ClaimOf { date_basis: DateBasis::Touch, kind: ClaimKind::View, action, window_hours: None };
-        books.claim(place, of, Claimed { count_micros: views, value_micros: 0 })
-    }
-
-    /// In a row of one action, `conversions` is the same number as `allConversions` or none of it: it is taken only
-    /// where the report lacks the other.
-    fn is_part_of_all(&self, count: &str) -> bool {
-        match count {
-            "conversions" => self.metrics.get("allConversions").is_some(),
-            "conversionsByConversionDate" => self.metrics.get("allConversionsByConversionDate").is_some(),
-            _ => false,
-        }
     }
 
     /// What the row's conversions rest on, where the report splits them; else clicks.

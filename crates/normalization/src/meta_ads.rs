@@ -1,12 +1,18 @@
 //! Meta Insights: an answer becomes pulls, costs and claims, one claim per action and window column. Meta books
-//! purchases on the day of the conversion.
+//! purchases on the day of the conversion. A file that people exported from Ads Manager (`csv`) becomes the same.
+
+mod columns;
+mod csv;
 
 use model::{ClaimKind, DateBasis, RawRecord};
 
 use crate::{
     error::NormalizeError,
     json::{self, Object, required},
-    report::{Books, ClaimOf, Claimed, Delivered, Place, Scope, known_columns, platform_error},
+    report::{
+        Books, ClaimOf, Claimed, Delivered, Place, Scope, known_columns, platform_error, refusal::settled,
+        sheet::is_csv,
+    },
     source::{Normalized, Source, SourceConfig, Stamp},
 };
 
@@ -92,6 +98,9 @@ impl MetaAds {
 
 impl Source for MetaAds {
     fn normalize(&self, raw: &RawRecord) -> Result<Normalized, NormalizeError> {
+        if is_csv(&raw.payload) {
+            return Ok(settled(raw, csv::read(raw, &self.config)));
+        }
         let payload = json::readable(&raw.payload)?;
         let answer = json::top_object(&payload)?;
         platform_error(&answer)?;
@@ -137,7 +146,7 @@ fn read_row(row: &Object<'_>, scope: &Scope<'_>, books: &mut Books) -> Result<()
 
 /// The account, the lowest entity that the row names, and the entity's name.
 fn place(row: &Object<'_>, scope: &Scope<'_>) -> Result<(Place, Option<String>), NormalizeError> {
-    let account = scope.account(row.id("account_id")?, "account_id")?.trim_start_matches("act_").to_owned();
+    let account = scope.account(row.id("account_id")?, "account_id")?;
     let currency = scope.currency(row.currency("account_currency")?, "account_currency")?;
     let zone = scope.zone(None, "zone", &account)?;
     let on = scope.day(row, "date_start")?;
@@ -170,15 +179,20 @@ fn read_action(action: &Object<'_>, list: &str, place: &Place, books: &mut Books
     if windows.is_empty() {
         windows.extend(action.micros_rounded("value")?.map(|micros| (ClaimKind::Click, None, micros)));
     }
-    for (kind, window_hours, micros) in windows {
+    windows.into_iter().try_for_each(|(kind, window_hours, micros)| {
         let of = ClaimOf { date_basis: DateBasis::Conversion, kind, action: name.clone(), window_hours };
-        let claimed = match list {
-            "actions" => Claimed { count_micros: micros, value_micros: 0 },
-            _ => Claimed { count_micros: 0, value_micros: micros },
-        };
-        books.claim(place, of, claimed)?;
-    }
-    Ok(())
+        books.claim(place, of, if list == "actions" { counted(micros) } else { valued(micros) })
+    })
+}
+
+/// A number of conversions, in millionths.
+fn counted(count_micros: i64) -> Claimed {
+    Claimed { count_micros, value_micros: 0 }
+}
+
+/// What conversions were worth, in micros.
+fn valued(value_micros: i64) -> Claimed {
+    Claimed { count_micros: 0, value_micros }
 }
 
 fn known_action_key(key: &str) -> bool {

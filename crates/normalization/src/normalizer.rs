@@ -1,6 +1,6 @@
 //! The front door: finds a record's adapter, numbers its facts, and turns an error into a reject.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{Fact, FactMeta, RawRecord, RecordKey};
 
@@ -8,15 +8,18 @@ use crate::{
     contact::Contacts,
     error::NormalizeError,
     google_ads::GoogleAds,
+    mapping::{Mapping, MappingError, MappingFile},
     meta_ads::MetaAds,
     segment::Segment,
     shopify::Shopify,
     source::{Normalized, Source, SourceConfig, SourceKind, Verdict},
 };
 
-/// All configured sources.
+/// All configured sources, and the mappings in force.
 pub struct Normalizer {
-    sources: BTreeMap<String, Box<dyn Source>>,
+    sources: BTreeMap<String, Arc<dyn Source>>,
+    mappings: BTreeMap<String, Mapping>,
+    contact_key: [u8; 32],
 }
 
 impl Normalizer {
@@ -35,17 +38,42 @@ impl Normalizer {
                 return Err(NormalizeError::configuration(&config.name, "is configured twice"));
             }
         }
-        Ok(Self { sources: adapters })
+        Ok(Self { sources: adapters, mappings: BTreeMap::new(), contact_key })
+    }
+
+    /// A mapping, compiled, with this workspace's key.
+    ///
+    /// # Errors
+    /// Every mistake of the file.
+    pub fn mapping(&self, file: &MappingFile) -> Result<Mapping, Vec<MappingError>> {
+        Mapping::new(file, self.contact_key)
+    }
+
+    /// The same sources with these mappings in place of all former ones.
+    ///
+    /// # Errors
+    /// [`NormalizeError::Configuration`] where a mapping has the name of a source or of another mapping.
+    pub fn with_mappings(&self, mappings: Vec<Mapping>) -> Result<Self, NormalizeError> {
+        let mut named = BTreeMap::new();
+        for mapping in mappings {
+            let name = mapping.name().to_owned();
+            if self.sources.contains_key(&name) {
+                return Err(NormalizeError::configuration(
+                    &name,
+                    "is configured and is a mapping too; rename the mapping",
+                ));
+            }
+            if named.insert(name.clone(), mapping).is_some() {
+                return Err(NormalizeError::configuration(&name, "is mapped by two files"));
+            }
+        }
+        Ok(Self { sources: self.sources.clone(), mappings: named, contact_key: self.contact_key })
     }
 
     /// What `raw` becomes. Every record has exactly one verdict; no payload makes this fail.
     #[must_use]
     pub fn normalize(&self, raw: &RawRecord) -> Normalized {
-        let found = self.sources.get(&raw.source).ok_or_else(|| NormalizeError::UnknownSource {
-            found: raw.source.clone(),
-            known: self.sources.keys().cloned().collect::<Vec<_>>().join(", "),
-        });
-        match found.and_then(|source| source.normalize(raw)) {
+        match self.source(&raw.source).and_then(|source| source.normalize(raw)) {
             Ok(mut normalized) => {
                 if let Verdict::Facts(facts) = &mut normalized.verdict {
                     number(facts);
@@ -58,15 +86,24 @@ impl Normalizer {
             },
         }
     }
+
+    fn source(&self, name: &str) -> Result<&dyn Source, NormalizeError> {
+        let adapter = self.sources.get(name).map(AsRef::as_ref);
+        let mapping = || self.mappings.get(name).map(|mapping| mapping as &dyn Source);
+        adapter.or_else(mapping).ok_or_else(|| NormalizeError::UnknownSource {
+            found: name.to_owned(),
+            known: self.sources.keys().chain(self.mappings.keys()).cloned().collect::<Vec<_>>().join(", "),
+        })
+    }
 }
 
 /// The list of adapters: a new source is one line here.
-fn adapter(config: &SourceConfig, contacts: &Contacts) -> Box<dyn Source> {
+fn adapter(config: &SourceConfig, contacts: &Contacts) -> Arc<dyn Source> {
     match config.kind {
-        SourceKind::Segment => Box::new(Segment::new(config, contacts)),
-        SourceKind::Shopify => Box::new(Shopify::new(config, contacts)),
-        SourceKind::GoogleAds => Box::new(GoogleAds::new(config)),
-        SourceKind::MetaAds => Box::new(MetaAds::new(config)),
+        SourceKind::Segment => Arc::new(Segment::new(config, contacts)),
+        SourceKind::Shopify => Arc::new(Shopify::new(config, contacts)),
+        SourceKind::GoogleAds => Arc::new(GoogleAds::new(config)),
+        SourceKind::MetaAds => Arc::new(MetaAds::new(config)),
     }
 }
 

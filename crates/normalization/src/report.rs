@@ -1,9 +1,20 @@
 //! What ad platforms' reports have in common: a declared scope, and numbers that add up per account, entity and day.
+//! What their exported files have in common besides: a table ([`sheet`]) of cells ([`cells`]) that hold numbers
+//! ([`number`]) and days ([`civil`]), or a refusal that says how to mend the file ([`refusal`]).
+
+pub(crate) mod cells;
+pub(crate) mod civil;
+pub(crate) mod number;
+pub(crate) mod refusal;
+pub(crate) mod sheet;
+
+#[cfg(test)]
+mod csv_tests;
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use model::{Claim, ClaimKind, Cost, Currency, DateBasis, Fact, Pull, RawRecord, RecordKey};
+use model::{Claim, ClaimKind, Cost, Currency, DateBasis, Fact, Pull, RawRecord, RecordKey, UtcMillis};
 
 use crate::{
     error::NormalizeError,
@@ -14,8 +25,9 @@ use crate::{
 /// What the source and the record's headers say of a report beside its rows.
 pub(crate) struct Scope<'a> {
     raw: &'a RawRecord,
-    config: &'a SourceConfig,
-    platform: &'static str,
+    default_currency: Option<Currency>,
+    zone: Option<&'a str>,
+    platform: &'a str,
     from_on: Option<Date>,
     to_on: Option<Date>,
 }
@@ -74,35 +86,46 @@ struct PullOf {
 }
 
 impl<'a> Scope<'a> {
-    /// Reads the headers `tributary-pull-from` and `tributary-pull-to`.
+    /// Reads the headers `tributary-pull-from` and `tributary-pull-to`, and refuses a `tributary-pulled-at` that is no
+    /// instant.
     pub(crate) fn read(
         raw: &'a RawRecord,
         config: &'a SourceConfig,
-        platform: &'static str,
+        platform: &'a str,
     ) -> Result<Self, NormalizeError> {
-        Ok(Self {
-            raw,
-            config,
-            platform,
-            from_on: day(raw, "tributary-pull-from")?,
-            to_on: day(raw, "tributary-pull-to")?,
-        })
+        let scope = Self::mapped(raw, config.zone.as_deref(), platform)?;
+        Ok(Self { default_currency: config.default_currency, ..scope })
     }
 
-    /// The account: what the row says, else the header `tributary-account`.
+    /// The same for a mapped report, whose rows say their currency.
+    pub(crate) fn mapped(raw: &'a RawRecord, zone: Option<&'a str>, platform: &'a str) -> Result<Self, NormalizeError> {
+        pulled_at(raw)?;
+        let (from_on, to_on) = (day(raw, "tributary-pull-from")?, day(raw, "tributary-pull-to")?);
+        Ok(Self { raw, default_currency: None, zone, platform, from_on, to_on })
+    }
+
+    /// Takes the days that the report itself says it covers, where the headers say none.
+    pub(crate) fn declare(&mut self, (from_on, to_on): (Date, Date)) {
+        self.from_on.get_or_insert(from_on);
+        self.to_on.get_or_insert(to_on);
+    }
+
+    /// The account: what the row says, else the header `tributary-account`. `act_1010` is 1010, `123-456-7890` is
+    /// 1234567890.
     pub(crate) fn account(&self, stated: Option<String>, field: &str) -> Result<String, NormalizeError> {
-        required(stated.or_else(|| self.raw.header("tributary-account").map(str::to_owned)), field)
+        let said = || self.said("tributary-account").ok();
+        required(stated.as_deref().or_else(said), field).map(plain_account)
     }
 
     /// The currency: what the row says, else the source's.
     pub(crate) fn currency(&self, stated: Option<Currency>, field: &str) -> Result<Currency, NormalizeError> {
-        required(stated.or(self.config.default_currency), field)
+        required(stated.or(self.default_currency), field)
     }
 
     /// The account's zone: what the row says, else the header `tributary-account-zone`, else the source's.
     pub(crate) fn zone(&self, stated: Option<String>, field: &str, account: &str) -> Result<String, NormalizeError> {
         let header = ("tributary-account-zone", self.raw.header("tributary-account-zone").map(str::to_owned));
-        let configured = ("zone", self.config.zone.clone());
+        let configured = ("zone", self.zone.map(str::to_owned));
         let found = [(field, stated), header, configured].into_iter().find_map(|(at, zone)| Some((at, zone?)));
         let (field, zone) = found.ok_or_else(|| NormalizeError::MissingZone { account: account.to_owned() })?;
         model::time::zone(&zone).map_err(|error| NormalizeError::unknown_zone(field, &error))?;
@@ -111,7 +134,11 @@ impl<'a> Scope<'a> {
 
     /// A row's day, which must lie in the declared scope: what a pull does not cover it must not state.
     pub(crate) fn day(&self, row: &Object<'_>, field: &str) -> Result<Date, NormalizeError> {
-        let on = required(row.day(field)?, field)?;
+        self.covered(required(row.day(field)?, field)?, field)
+    }
+
+    /// The day, where it lies in the declared scope.
+    pub(crate) fn covered(&self, on: Date, field: &str) -> Result<Date, NormalizeError> {
         let inside = self.from_on.is_none_or(|from| from <= on) && self.to_on.is_none_or(|to| on <= to);
         let expected = || format!("a day of the declared scope, {} to {}", or_any(self.from_on), or_any(self.to_on));
         if inside { Ok(on) } else { Err(NormalizeError::malformed(field, &on.to_string(), &expected())) }
@@ -162,7 +189,7 @@ impl Books {
     /// A report without rows says that its whole scope is zero. What the scope is must stand beside it, since a wrong
     /// guess would wipe out another report's numbers.
     pub(crate) fn empty(&mut self, scope: &Scope<'_>) -> Result<(), NormalizeError> {
-        let account = scope.said("tributary-account")?.to_owned();
+        let account = plain_account(scope.said("tributary-account")?);
         let report = scope.one_of("tributary-report", &["delivery", "conversions"])?;
         let level = scope.one_of("tributary-level", &["account", "campaign", "ad_group", "ad"])?;
         let zone = scope.zone(None, "zone", &account)?;
@@ -173,12 +200,20 @@ impl Books {
     }
 
     /// The key of the report: its accounts, its content, and what was said of its scope beside it, so that a report
-    /// that was taken in with a wrong zone or wrong days can be taken in again.
+    /// that was taken in with a wrong zone or wrong days can be taken in again. A report without rows is known by its
+    /// scope alone. A stated time of the pull makes it a pull of its own: what a platform restates to A, to B and back to
+    /// A are three.
     pub(crate) fn key(&self, raw: &RawRecord) -> RecordKey {
         let mut accounts: Vec<&str> = self.days.keys().map(|pull| pull.account.as_str()).collect();
         accounts.dedup();
         let said = ["tributary-pull-from", "tributary-pull-to", "tributary-account-zone"].map(|name| raw.header(name));
-        let id = format!("{}/{}", raw.content_hash(), said.map(|text| text.unwrap_or("-")).join("/"));
+        let mut id = format!("{}/{}", raw.content_hash(), said.map(|text| text.unwrap_or("-")).join("/"));
+        for pull in self.days.keys().filter(|_| self.names.is_empty()) {
+            id.push_str(&format!("/{}/{}", pull.report, pull.level));
+        }
+        if let Ok(Some(pulled_at)) = pulled_at(raw) {
+            id.push_str(&format!("/{pulled_at}"));
+        }
         RecordKey { source: raw.source.clone(), node: accounts.join(","), id }
     }
 
@@ -276,6 +311,22 @@ pub(crate) fn platform_error(answer: &Object<'_>) -> Result<(), NormalizeError> 
 fn day(raw: &RawRecord, header: &str) -> Result<Option<Date>, NormalizeError> {
     let Some(text) = raw.header(header) else { return Ok(None) };
     text.trim().parse().map(Some).map_err(|_| NormalizeError::malformed(header, text, "a day such as 2026-01-05"))
+}
+
+/// When the platform was asked, where whoever imports the report says so.
+fn pulled_at(raw: &RawRecord) -> Result<Option<UtcMillis>, NormalizeError> {
+    let Some(text) = raw.header("tributary-pulled-at") else { return Ok(None) };
+    let expected = "an RFC 3339 instant such as 2026-01-06T05:00:00Z";
+    UtcMillis::parse(text.trim())
+        .map(Some)
+        .map_err(|_| NormalizeError::malformed("tributary-pulled-at", text, expected))
+}
+
+/// An account's id as the platform's API writes it, whichever way a person wrote it.
+fn plain_account(account: &str) -> String {
+    let account = account.trim().trim_start_matches("act_");
+    let dashed = account.len() == 12 && account.split('-').map(str::len).eq([3, 3, 4]);
+    if dashed { account.replace('-', "") } else { account.to_owned() }
 }
 
 fn or_any(day: Option<Date>) -> String {

@@ -165,7 +165,7 @@ fn event_name(message: &Message<'_>) -> Result<EventName, NormalizeError> {
 }
 
 /// What an event saw on its device. A server is nobody's device.
-fn witnesses(event: &Event) -> Vec<Fact> {
+pub(crate) fn witnesses(event: &Event) -> Vec<Fact> {
     let Some(device) = event.device.as_ref().filter(|_| event.origin != Origin::Server) else { return Vec::new() };
     let seen = [
         (WitnessKind::Order, &event.order_id),

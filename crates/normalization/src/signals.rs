@@ -108,6 +108,15 @@ impl SignalReader {
         keep(&mut self.signals.user_agent, Some(personal::masked(text).into_owned()));
     }
 
+    /// Reads a click id whose parameter is named; false where no such parameter is known.
+    pub(crate) fn click_id(&mut self, name: &str, value: &str) -> bool {
+        let rank = CLICK_IDS.iter().position(|(param, _)| param.eq_ignore_ascii_case(name));
+        if let Some(rank) = rank {
+            self.click(rank, value);
+        }
+        rank.is_some()
+    }
+
     /// All that was read. Of several click ids the one that goes with `utm_source` is kept, else the surest.
     pub(crate) fn finish(mut self) -> Signals {
         let source = self.signals.utm_source.as_deref().unwrap_or_default().to_lowercase();

@@ -42,11 +42,11 @@ impl Adapters {
         for row in definitions.into_iter().filter(|row| row.kind == MAPPING) {
             changed = true;
             self.mappings.remove(&row.name);
-            match serde_json::from_str::<MappingFile>(&row.text) {
-                Ok(file) if row.status != WITHDRAWN => {
-                    self.mappings.insert(row.name, file);
-                }
-                Ok(_) => {}
+            if row.status == WITHDRAWN {
+                continue;
+            }
+            match stored(&row) {
+                Ok(file) => drop(self.mappings.insert(row.name, file)),
                 Err(problem) => error!(mapping = row.name, %problem, "stored mapping is unreadable; apply it again"),
             }
         }
@@ -71,4 +71,11 @@ impl Adapters {
             Err(problem) => error!(%problem, "mappings are left out; mend them and apply them again"),
         }
     }
+}
+
+/// A mapping as it was recorded: the canonical text leaves the status out, since approving changes nothing in it.
+fn stored(row: &DefinitionRow) -> Result<MappingFile, serde_json::Error> {
+    let mut text: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&row.text)?;
+    text.insert("status".to_owned(), row.status.clone().into());
+    serde_json::from_value(text.into())
 }

@@ -1,13 +1,16 @@
 //! Inbox → facts, exactly once.
 //!
 //! In reading order: [`intake`] (a door's batch becomes durable, then is acknowledged), [`stage`] (waiting records become
-//! facts under one new instant), [`plan`] (the pure part: what each record of a batch becomes), [`copies`] (which copy of
+//! facts under one new instant: `reading`, then `committing`), [`plan`] (the pure part: what each record of a batch becomes), [`copies`] (which copy of
 //! a key is in force), [`decisions`] (definitions and replays stand in the inbox too), [`adapters`] (the mappings in
 //! force), [`replay`] (records read again, with history), [`rebuild`] (facts built anew from the inbox).
 
 pub mod intake;
 
 pub mod stage;
+
+mod committing;
+mod reading;
 
 pub mod adapters;
 pub mod copies;

@@ -36,6 +36,7 @@ impl Stage {
                 let (batch, later): (Vec<RawRecord>, _) = waiting.into_iter().partition(taken);
                 waiting = later;
                 records += batch.len();
+                let batch = self.read(batch).await?;
                 self.commit_batch(batch, row.known_at, false).await?;
                 self.last = Some(row.clone());
                 progress(records);

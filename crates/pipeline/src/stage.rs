@@ -4,32 +4,29 @@
 //! is then finished under the same instant, and tables that already hold it are left alone.
 
 use std::{
-    collections::{BTreeMap, HashSet},
-    num::NonZeroUsize,
+    collections::BTreeMap,
     sync::Arc,
-    thread,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use arrow::array::RecordBatch;
 use lake::{Commit, Lake, LakeError, WriterLock};
-use model::{RawRecord, UtcMillis};
+use model::UtcMillis;
 use normalization::Normalizer;
-use tables::{InstantRow, Outcome, OutcomeRow, Stored, Table, TableError, encode, encode_facts};
+use tables::{InstantRow, Outcome, OutcomeRow, Table, TableError, encode};
 use tracing::{debug, info};
 
 use crate::{
     adapters::Adapters,
+    committing,
     copies::Copies,
     decisions,
-    plan::{self, BatchPlan, Read, Supersession},
+    plan::{self, Read},
+    reading::ReadAhead,
     replay::Replayed,
 };
 
 /// Application id of the normaliser's commits; their version is the batch's instant.
-const APPLICATION: &str = "normalizer";
-/// Records after which a batch is closed.
-const BATCH_RECORDS_MAX: usize = 40_000;
+pub(crate) const APPLICATION: &str = "normalizer";
 
 /// Where a batch's instant comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,12 +68,14 @@ pub struct BatchReport {
 pub struct Stage {
     pub(crate) lake: Arc<Lake>,
     pub(crate) lock: WriterLock,
-    adapters: Adapters,
+    pub(crate) adapters: Adapters,
     clock: StageClock,
     pub(crate) copies: Copies,
     pub(crate) last: Option<InstantRow>,
     /// True from the start of a batch until it is published: what it left behind must be finished first.
     broken: bool,
+    /// The batch after this one, being read while this one is committed.
+    pub(crate) ahead: Option<ReadAhead>,
 }
 
 impl Stage {
@@ -94,6 +93,7 @@ impl Stage {
             copies: Copies::default(),
             last: None,
             broken: true,
+            ahead: None,
         };
         stage.recover().await?;
         Ok(stage)
@@ -113,26 +113,13 @@ impl Stage {
         if self.broken {
             self.recover().await?;
         }
-        let records = self.waiting().await?;
-        if records.is_empty() {
+        let batch = self.next_batch().await?;
+        if batch.is_empty() {
             return Ok(None);
         }
-        let known_at = self.next_instant(&records);
-        self.publish(records, known_at, false).await.map(Some)
-    }
-
-    /// The next batch. Decisions come first and stand alone: a mapping is in force for all that is read after it.
-    async fn waiting(&self) -> Result<Vec<RawRecord>, PipelineError> {
-        let positions = self.positions();
-        let all = BTreeMap::from([(decisions::CHANNEL.to_owned(), i64::MAX)]);
-        let decided = self.lake.inbox_between(&positions, Some(&all), BATCH_RECORDS_MAX).await?;
-        if !decided.is_empty() {
-            return Ok(decisions::next_batch(decided));
-        }
-        let mut records = self.lake.inbox_between(&positions, None, BATCH_RECORDS_MAX).await?;
-        // One that came in since: it waits for its own batch.
-        records.retain(|record| !decisions::is_decision(record));
-        Ok(records)
+        let known_at = self.next_instant(&batch);
+        self.read_ahead(&batch);
+        self.publish(batch, known_at, false).await.map(Some)
     }
 
     /// Turns everything that waits into facts. Returns the records taken in.
@@ -173,6 +160,7 @@ impl Stage {
             info!("a rebuild was cut off; it is started again");
             return self.rebuild(|_| ()).await.map(drop);
         }
+        self.ahead = None;
         self.last = self.lake.last_instant().await?;
         self.load_copies().await?;
         self.load_mappings().await?;
@@ -206,24 +194,22 @@ impl Stage {
         self.copies = Copies::default();
         self.adapters.forget_mappings();
         self.last = None;
+        self.ahead = None;
         self.broken = true;
     }
 
     /// Commits one batch under `known_at` and publishes it. With `again`, tables that hold it already are left alone.
     async fn publish(
         &mut self,
-        records: Vec<RawRecord>,
+        batch: Vec<Read>,
         known_at: UtcMillis,
         again: bool,
     ) -> Result<BatchReport, PipelineError> {
         let mut positions = self.positions();
-        for record in &records {
-            let last = positions.entry(record.channel.clone()).or_insert(record.offset);
-            *last = record.offset.max(*last);
-        }
-        let taken = records.len();
+        advance(&mut positions, &batch);
+        let taken = batch.len();
         self.broken = true;
-        let (outcomes, replayed) = self.commit_batch(records, known_at, again).await?;
+        let (outcomes, replayed) = self.commit_batch(batch, known_at, again).await?;
         let row = InstantRow {
             known_at,
             positions,
@@ -246,11 +232,11 @@ impl Stage {
     /// Commits a batch's rows to every fact table. Nothing of it exists for a query until its instant is published.
     pub(crate) async fn commit_batch(
         &mut self,
-        records: Vec<RawRecord>,
+        batch: Vec<Read>,
         known_at: UtcMillis,
         again: bool,
     ) -> Result<(BTreeMap<Outcome, usize>, Option<Replayed>), PipelineError> {
-        let mut plan = plan::plan(self.read(records).await?, &mut self.copies)?;
+        let mut plan = plan::plan(batch, &mut self.copies)?;
         let replayed = match plan.replay.take() {
             Some(request) => Some(self.read_again(&request, &mut plan).await?),
             None => None,
@@ -260,25 +246,9 @@ impl Stage {
             *outcomes.entry(row.outcome).or_insert(0) += 1;
         }
         let definitions = plan.definitions.clone();
-        self.commit_all(plan, known_at, again).await?;
+        committing::commit(&self.lake, plan, known_at, again).await?;
         self.adapters.apply(definitions);
         Ok((outcomes, replayed))
-    }
-
-    async fn commit_all(&self, plan: BatchPlan, known_at: UtcMillis, again: bool) -> Result<(), PipelineError> {
-        let batch = Committing { stage: self, known_at, again, ending: plan.ending() };
-        batch.outcomes(plan.outcomes, &plan.superseded).await?;
-        batch.rows(&plan.rejects).await?;
-        batch.rows(&plan.events).await?;
-        batch.rows(&plan.order_versions).await?;
-        batch.rows(&plan.refunds).await?;
-        batch.rows(&plan.pulls).await?;
-        batch.rows(&plan.claims).await?;
-        batch.rows(&plan.costs).await?;
-        batch.rows(&plan.rates).await?;
-        batch.rows(&plan.edges).await?;
-        batch.rows(&plan.witnesses).await?;
-        batch.definitions(plan.definitions).await
     }
 
     async fn finish_broken_batch(&mut self) -> Result<(), PipelineError> {
@@ -306,100 +276,32 @@ impl Stage {
         if let Some(known_at) = known_at {
             let records = self.lake.inbox_between(&before, Some(&end), usize::MAX).await?;
             info!(records = records.len(), %known_at, "finishing a batch that was not published");
-            self.publish(records, known_at, true).await?;
+            let batch = self.read(records).await?;
+            self.publish(batch, known_at, true).await?;
         }
         Ok(())
     }
 
-    pub(crate) async fn read(&self, records: Vec<RawRecord>) -> Result<Vec<Read>, PipelineError> {
-        let normalizer = self.adapters.normalizer();
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let read = tokio::task::spawn_blocking(move || {
-            let chunk = records.len().div_ceil(cores).max(1);
-            thread::scope(|scope| {
-                let workers: Vec<_> = records
-                    .chunks(chunk)
-                    .map(|part| {
-                        let normalizer = &normalizer;
-                        scope.spawn(move || {
-                            part.iter().map(|r| plan::read(r, normalizer)).collect::<Result<Vec<_>, _>>()
-                        })
-                    })
-                    .collect();
-                let joined = workers
-                    .into_iter()
-                    .map(|worker| worker.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
-                joined.collect::<Result<Vec<_>, _>>()
-            })
-        })
-        .await??;
-        Ok(read.into_iter().flatten().collect())
-    }
-
-    fn positions(&self) -> BTreeMap<String, i64> {
+    pub(crate) fn positions(&self) -> BTreeMap<String, i64> {
         self.last.as_ref().map(|row| row.positions.clone()).unwrap_or_default()
     }
 
-    fn next_instant(&self, records: &[RawRecord]) -> UtcMillis {
+    fn next_instant(&self, batch: &[Read]) -> UtcMillis {
         let clock = match self.clock {
             StageClock::System => system_now(),
-            StageClock::Simulated => records.iter().map(|r| r.received_at).max().unwrap_or_default(),
+            StageClock::Simulated => batch.iter().map(|read| read.rank.received_at).max().unwrap_or_default(),
         };
         self.last.as_ref().map_or(clock, |last| clock.max(last.known_at.plus_ms(1)))
     }
 }
 
-/// One batch on its way into the tables.
-struct Committing<'a> {
-    stage: &'a Stage,
-    known_at: UtcMillis,
-    again: bool,
-    /// Keys whose rows end.
-    ending: HashSet<String>,
-}
-
-impl Committing<'_> {
-    async fn outcomes(&self, rows: Vec<OutcomeRow>, superseded: &Supersession) -> Result<(), PipelineError> {
-        if self.done(Table::Outcomes).await? {
-            return Ok(());
+/// Moves positions on to the last records of a batch.
+pub(crate) fn advance(positions: &mut BTreeMap<String, i64>, batch: &[Read]) {
+    for read in batch {
+        match positions.get_mut(&read.channel) {
+            Some(last) => *last = read.offset.max(*last),
+            None => drop(positions.insert(read.channel.clone(), read.offset)),
         }
-        let ended = self.stage.lake.end_rows(Table::Outcomes, &self.ending, self.known_at).await?;
-        let mut former = Vec::new();
-        for batch in &ended.rows {
-            former.extend(OutcomeRow::read(batch)?);
-        }
-        let mut all = plan::reassess(former, superseded);
-        all.extend(rows);
-        self.commit(Table::Outcomes, ended.commit, encode_facts(&all, self.known_at)?).await
-    }
-
-    async fn rows<R: Stored>(&self, rows: &[R]) -> Result<(), PipelineError> {
-        if (rows.is_empty() && self.ending.is_empty()) || self.done(R::TABLE).await? {
-            return Ok(());
-        }
-        let ended = self.stage.lake.end_rows(R::TABLE, &self.ending, self.known_at).await?;
-        if rows.is_empty() && ended.rows.is_empty() {
-            return Ok(());
-        }
-        self.commit(R::TABLE, ended.commit, encode_facts(rows, self.known_at)?).await
-    }
-
-    /// Definitions have no key column and are never superseded: a later one comes into force beside them.
-    async fn definitions(&self, rows: Vec<tables::DefinitionRow>) -> Result<(), PipelineError> {
-        if rows.is_empty() || self.done(Table::Definitions).await? {
-            return Ok(());
-        }
-        self.commit(Table::Definitions, Commit::default(), encode_facts(&rows, self.known_at)?).await
-    }
-
-    async fn done(&self, table: Table) -> Result<bool, PipelineError> {
-        Ok(self.again && self.stage.lake.transaction(table, APPLICATION).await? >= Some(self.known_at.0))
-    }
-
-    async fn commit(&self, table: Table, mut commit: Commit, rows: RecordBatch) -> Result<(), PipelineError> {
-        commit.runs.push(vec![rows]);
-        commit.transactions.push((APPLICATION.to_owned(), self.known_at.0));
-        Ok(self.stage.lake.commit(table, commit).await?)
     }
 }
 

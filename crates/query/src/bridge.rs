@@ -15,7 +15,7 @@ use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
     derived::{CreditRow, Derived, OrderRow, TouchRow, attribution::touches_by_person, rows::receiver},
-    engine::{Answering, EngineError, Expansion},
+    engine::{EngineError, Expansion, Rules},
     funnel::table,
     period::{Grain, Span},
 };
@@ -45,12 +45,12 @@ struct Asked<'a> {
 /// # Errors
 /// [`EngineError::Definition`] for an unknown platform or policy, [`EngineError::Asked`] where nothing was reported.
 pub(crate) fn expand(
-    engine: &Answering,
+    rules: &Rules<'_>,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
 ) -> Result<Expansion, EngineError> {
-    let statements = statements(engine, call, derived, stamp)?;
+    let statements = statements(rules, call, derived, stamp)?;
     let rows: Vec<(&Statement, &reconcile::BridgeLine)> =
         statements.iter().flat_map(|statement| statement.lines.iter().map(move |line| (statement, line))).collect();
     let text = |of: &dyn Fn(&Statement, &reconcile::BridgeLine) -> String| -> ArrayRef {
@@ -76,7 +76,7 @@ pub(crate) fn expand(
 /// # Errors
 /// As [`expand`], and [`EngineError::Asked`] for a line that is none.
 pub(crate) fn expand_orders(
-    engine: &Answering,
+    rules: &Rules<'_>,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
@@ -85,7 +85,7 @@ pub(crate) fn expand_orders(
     let line: u8 = text.parse().ok().filter(|line| *line <= 16).ok_or_else(|| EngineError::Asked {
         message: format!("\"line\" is \"{text}\", expected a number from 0 to 16"),
     })?;
-    let statements = statements(engine, call, derived, stamp)?;
+    let statements = statements(rules, call, derived, stamp)?;
     let rows: Vec<_> = statements
         .iter()
         .flat_map(|statement| statement.moves.iter().map(move |order| (statement, order)))
@@ -110,18 +110,18 @@ pub(crate) fn expand_orders(
 }
 
 fn statements(
-    engine: &Answering,
+    rules: &Rules<'_>,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
 ) -> Result<Vec<Statement>, EngineError> {
     let platform = call.arguments.get("platform").map_or("", String::as_str);
-    let policy = engine.definitions().platform_policy(platform)?;
+    let policy = rules.definitions().platform_policy(platform)?;
     let house_name = call.arguments.get("policy").map_or("house", String::as_str);
-    let house = engine.definitions().house_policy(house_name)?;
+    let house = rules.definitions().house_policy(house_name)?;
     stamp.definitions.push(DefinitionStamp::of("platform_policy", platform, policy));
     stamp.definitions.push(DefinitionStamp::of("policy", house_name, house));
-    let span = Span::of(call, &engine.settings().zone, Grain::All)?;
+    let span = Span::of(call, &rules.settings().zone, Grain::All)?;
     let newest = reconcile::newest_claims(&derived.facts.pulls, &derived.facts.claims);
     let claims: Vec<&Claim> = newest.into_iter().filter(|claim| claim.platform == platform).collect();
     let (from_on, to_on) = range(&span, derived, platform)?;

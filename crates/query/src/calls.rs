@@ -37,7 +37,7 @@ pub struct Call {
 }
 
 /// Every table function.
-pub const SIGNATURES: [Signature; 6] = [
+pub const SIGNATURES: [Signature; 8] = [
     Signature { name: "metric", arguments: &["name", "grain", "by", "from", "to", "zone", "currency"], required: 1 },
     Signature { name: "funnel", arguments: &["name", "from", "to", "zone"], required: 1 },
     Signature { name: "funnel_people", arguments: &["name", "step", "from", "to", "zone"], required: 2 },
@@ -45,6 +45,16 @@ pub const SIGNATURES: [Signature; 6] = [
     Signature {
         name: "bridge_orders",
         arguments: &["platform", "line", "from", "to", "account", "policy", "zone"],
+        required: 2,
+    },
+    Signature {
+        name: "compare",
+        arguments: &["definition_a", "definition_b", "from", "to", "zone", "currency"],
+        required: 2,
+    },
+    Signature {
+        name: "compare_orders",
+        arguments: &["definition_a", "definition_b", "side", "from", "to", "zone", "currency"],
         required: 2,
     },
     Signature { name: "revenue_series", arguments: &["grain", "from", "to", "zone", "currency"], required: 0 },

@@ -1,22 +1,25 @@
 //! Persons, sessions, orders, ledger, touches, credits, carts: pure functions of the facts known at an instant.
 //!
 //! Nothing here is truth: it may be dropped at any time and comes out the same again. In reading order: what is read
-//! ([`load`]), what the folds make of it ([`visits`], [`purchases`], [`attribution`]), what SQL sees ([`rows`]).
+//! ([`load`]), what the folds make of it ([`visits`], [`purchases`], [`seen`], [`attribution`]), what SQL sees ([`rows`]).
 
 pub mod load;
 
 pub mod attribution;
 pub mod purchases;
+pub mod seen;
 pub mod visits;
 
 pub mod rows;
 
 use arrow::array::RecordBatch;
-use definitions::Definitions;
 use lake::Lake;
-use model::{UtcMillis, traffic::ChannelRules};
+use model::UtcMillis;
 
-use crate::engine::{EngineError, EngineSettings};
+use crate::{
+    engine::{EngineError, EngineSettings},
+    in_force::InForce,
+};
 
 pub use attribution::{CreditRow, TouchRow};
 pub use load::Facts;
@@ -47,7 +50,7 @@ pub struct Derived {
 }
 
 impl Derived {
-    /// Derives everything from the facts known at `as_of`.
+    /// Derives everything from the facts known at `as_of`, by the channel rules and policies in force.
     ///
     /// # Errors
     /// [`EngineError`] where facts are unreadable or contradict each other.
@@ -55,10 +58,10 @@ impl Derived {
         lake: &Lake,
         as_of: UtcMillis,
         settings: &EngineSettings,
-        channels: &ChannelRules,
-        definitions: &Definitions,
+        in_force: &InForce,
     ) -> Result<Self, EngineError> {
-        let facts = Facts::read(lake, as_of, settings, channels).await?;
+        let facts = Facts::read(lake, as_of, settings, &in_force.channels).await?;
+        let definitions = &in_force.definitions;
         let policies: Vec<model::HousePolicy> =
             definitions.house_policies.values().map(|defined| defined.value.clone()).collect();
         let platforms: Vec<model::PlatformPolicy> =
@@ -94,6 +97,7 @@ impl Derived {
             ("orders", rows::orders(self)?),
             ("ledger", rows::ledger(self)?),
             ("carts", rows::carts(self)?),
+            ("purchases", seen::purchases(self)?),
             ("touches", rows::touches(self)?),
             ("credits", rows::credits(self)?),
             ("claims", rows::claims(self)?),

@@ -26,8 +26,11 @@ use crate::{
     answer::{Answer, DefinitionStamp, Stamp},
     bridge,
     calls::{self, Call},
+    compare,
     derived::Derived,
-    facts_table, funnel, metric, period,
+    facts_table, funnel,
+    in_force::{Decisions, InForce},
+    metric, period, property,
 };
 
 /// Instants whose derived tables are kept in memory.
@@ -51,6 +54,8 @@ pub struct Question {
     pub sql: String,
     /// As of which instant; none: the last published.
     pub as_of: Option<UtcMillis>,
+    /// By the definitions in force at which instant; none: at `as_of`. Old facts under other rules are never certified.
+    pub definitions_as_of: Option<UtcMillis>,
     /// Most rows to answer with; none: all.
     pub rows_max: Option<usize>,
     /// Longest time to answer in; none: no limit.
@@ -69,6 +74,14 @@ pub enum EngineError {
     /// A definition is unknown.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    /// What is in force does not fit together: a definition rests on one that was withdrawn, or breaks a newer rule.
+    #[error("the definitions in force as of {known_at} cannot be read, mend and apply them: {problems}")]
+    Unreadable {
+        /// The instant.
+        known_at: UtcMillis,
+        /// Every mistake.
+        problems: String,
+    },
     /// The statement is wrong, or cannot be answered.
     #[error("{0}")]
     Sql(#[from] DataFusionError),
@@ -106,11 +119,33 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) struct Answering {
     lake: Arc<Lake>,
-    definitions: Arc<Definitions>,
-    channels: Arc<ChannelRules>,
+    decisions: Decisions,
     settings: EngineSettings,
     base: SessionState,
-    kept: Mutex<Vec<(Moment, Arc<Derived>)>>,
+    kept: Mutex<Vec<KeptTables>>,
+}
+
+/// Derived tables: of which facts, by which rules.
+#[derive(Debug)]
+struct KeptTables {
+    moment: Moment,
+    by: Arc<InForce>,
+    derived: Arc<Derived>,
+}
+
+/// What one question is answered from, beside the stored tables.
+struct Ground {
+    in_force: Arc<InForce>,
+    derived: Arc<Derived>,
+    /// Set where the definitions are those of an instant of their own.
+    definitions_as_of: Option<UtcMillis>,
+}
+
+/// What the calls of one question are answered by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    settings: &'a EngineSettings,
+    in_force: &'a InForce,
 }
 
 /// An instant with what was published at it.
@@ -131,7 +166,8 @@ pub enum Expansion {
 }
 
 impl Engine {
-    /// An engine over `lake`.
+    /// An engine over `lake`. It answers by the definitions and channel rules that the lake holds, and by those given
+    /// here where the lake holds none.
     ///
     /// # Errors
     /// [`EngineError::Sql`] where DataFusion cannot start.
@@ -152,17 +188,19 @@ impl Engine {
         let threads = tokio::runtime::Builder::new_multi_thread().thread_name("answers").enable_all().build();
         let threads = threads.map_err(|error| EngineError::Sql(DataFusionError::IoError(error)))?;
         let context = SessionContext::new_with_config_rt(config, runtime);
-        context.register_udf(period::period_start());
+        for function in [period::period_start(), property::property(), property::property_list()] {
+            context.register_udf(function);
+        }
         let base = context.state();
-        let kept = Mutex::new(Vec::new());
-        let answering = Arc::new(Answering { lake, definitions, channels, settings, base, kept });
+        let (decisions, kept) = (Decisions::new(definitions, channels), Mutex::new(Vec::new()));
+        let answering = Arc::new(Answering { lake, decisions, settings, base, kept });
         Ok(Self { answering, threads: Some(threads) })
     }
 
-    /// The definitions in use.
+    /// The definitions that the engine was given: those of the files, which a lake without any is answered by.
     #[must_use]
     pub fn definitions(&self) -> &Definitions {
-        &self.answering.definitions
+        self.answering.decisions.of_files()
     }
 
     /// Answers a question.
@@ -190,12 +228,32 @@ impl Engine {
         self.answering.moment(as_of).await
     }
 
-    /// Persons, sessions, orders, ledger, touches and credits as of a moment; built once and kept.
+    /// What was in force as of a moment.
+    ///
+    /// # Errors
+    /// [`EngineError::Unreadable`] where it does not fit together.
+    pub async fn in_force(&self, moment: Moment) -> Result<Arc<InForce>, EngineError> {
+        self.answering.in_force(moment).await
+    }
+
+    /// Persons, sessions, orders, ledger, touches and credits as of a moment, by the rules in force then; built once and
+    /// kept.
     ///
     /// # Errors
     /// [`EngineError`] where facts are unreadable.
     pub async fn derived(&self, moment: Moment) -> Result<Arc<Derived>, EngineError> {
-        self.answering.derived(moment).await
+        let in_force = self.answering.in_force(moment).await?;
+        self.answering.derived(moment, &in_force).await
+    }
+}
+
+impl<'a> Rules<'a> {
+    pub(crate) fn definitions(&self) -> &'a Definitions {
+        &self.in_force.definitions
+    }
+
+    pub(crate) fn settings(&self) -> &'a EngineSettings {
+        self.settings
     }
 }
 
@@ -209,14 +267,6 @@ impl Drop for Engine {
 }
 
 impl Answering {
-    pub(crate) fn definitions(&self) -> &Definitions {
-        &self.definitions
-    }
-
-    pub(crate) fn settings(&self) -> &EngineSettings {
-        &self.settings
-    }
-
     async fn moment(&self, as_of: Option<UtcMillis>) -> Result<Moment, EngineError> {
         let Some(asked) = as_of else {
             let last = self.lake.last_instant().await?;
@@ -235,17 +285,22 @@ impl Answering {
         })
     }
 
-    async fn derived(&self, moment: Moment) -> Result<Arc<Derived>, EngineError> {
+    async fn in_force(&self, moment: Moment) -> Result<Arc<InForce>, EngineError> {
+        self.decisions.as_of(&self.lake, moment.known_at).await
+    }
+
+    async fn derived(&self, moment: Moment, in_force: &Arc<InForce>) -> Result<Arc<Derived>, EngineError> {
         let mut kept = self.kept.lock().await;
-        if let Some((_, derived)) = kept.iter().find(|(of, _)| *of == moment) {
-            return Ok(Arc::clone(derived));
+        let same = |kept: &&KeptTables| kept.moment == moment && kept.by.derived_by() == in_force.derived_by();
+        if let Some(found) = kept.iter().find(same) {
+            return Ok(Arc::clone(&found.derived));
         }
-        let built = Derived::build(&self.lake, moment.known_at, &self.settings, &self.channels, &self.definitions);
+        let built = Derived::build(&self.lake, moment.known_at, &self.settings, in_force);
         let derived = Arc::new(built.instrument(info_span!("derive", as_of = %moment.known_at)).await?);
         if kept.len() >= INSTANTS_KEPT {
             kept.remove(0);
         }
-        kept.push((moment, Arc::clone(&derived)));
+        kept.push(KeptTables { moment, by: Arc::clone(in_force), derived: Arc::clone(&derived) });
         Ok(derived)
     }
 
@@ -264,16 +319,13 @@ impl Answering {
         let moment = self.moment(question.as_of).await?;
         let mut stamp = Stamp::new(moment.known_at, &self.settings.zone, moment.simulated);
         let references = self.base.resolve_table_references(&statement)?;
-        let context = self.context(moment, &references, !calls.is_empty()).await?;
-        if !calls.is_empty() || references.iter().any(is_derived) {
-            stamp.notes.extend(self.derived(moment).await?.set_aside.iter().cloned());
-        }
-        for (index, call) in calls.iter().enumerate() {
-            let provider: Arc<dyn TableProvider> = match self.expand(call, moment, &mut stamp).await? {
-                Expansion::Table(provider) => provider,
-                Expansion::Query(sql) => ordered(context.sql(&sql).await?).await?,
-            };
-            context.register_table(calls::table_name(index), provider)?;
+        let needs_ground = !calls.is_empty() || references.iter().any(|r| is_derived(r) || lists_tables(r));
+        // Stored tables can be asked whatever is in force, so that what does not fit together can be found and mended.
+        let ground = if needs_ground { Some(self.ground(moment, question.definitions_as_of).await?) } else { None };
+        let context = self.context(moment, &references, !calls.is_empty(), ground.as_ref()).await?;
+        if let Some(ground) = &ground {
+            stamp.notes.extend(ground.notes());
+            self.answer_calls(&calls, ground, &context, &mut stamp).await?;
         }
         let plan = context.state().statement_to_plan(statement).await?;
         SQLOptions::new()
@@ -314,20 +366,31 @@ impl Answering {
         Ok(Answer { schema, batches, stamp })
     }
 
+    /// The definitions in force and what is derived by them; under `definitions_as_of`, those of another instant.
+    async fn ground(&self, moment: Moment, definitions_as_of: Option<UtcMillis>) -> Result<Ground, EngineError> {
+        let decided = match definitions_as_of {
+            Some(asked) => self.moment(Some(asked)).await?,
+            None => moment,
+        };
+        let in_force = self.in_force(decided).await?;
+        let derived = self.derived(moment, &in_force).await?;
+        Ok(Ground { in_force, derived, definitions_as_of: definitions_as_of.map(|_| decided.known_at) })
+    }
+
     /// A session that sees the tables that the statement names, as of the moment.
     async fn context(
         &self,
         moment: Moment,
         references: &[TableReference],
         calls: bool,
+        ground: Option<&Ground>,
     ) -> Result<SessionContext, EngineError> {
         let context = SessionContext::new_with_state(self.base.clone());
         let catalog = datafusion::catalog::MemoryCatalogProvider::new();
-        let derived_needed = calls || references.iter().any(is_derived);
-        let lists_tables = references.iter().any(|r| r.schema() == Some("information_schema"));
+        let all = calls || references.iter().any(lists_tables);
         let public = MemorySchemaProvider::new();
-        if derived_needed || lists_tables {
-            for (name, batch) in self.derived(moment).await?.tables()? {
+        if let Some(ground) = ground {
+            for (name, batch) in ground.derived.tables()? {
                 let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
                 public.register_table(name.to_owned(), Arc::new(table))?;
             }
@@ -338,7 +401,7 @@ impl Answering {
             for table in Table::ALL.into_iter().filter(|table| table.sql_name().0 == schema) {
                 let (_, name) = table.sql_name();
                 let named = |r: &TableReference| r.schema() == Some(schema) && r.table() == name;
-                if calls || lists_tables || references.iter().any(named) {
+                if all || references.iter().any(named) {
                     let snapshot = self.lake.snapshot(table).await?;
                     let rows = facts_table::provider(&self.lake, &snapshot, moment.known_at)?;
                     provider.register_table(name.to_owned(), rows)?;
@@ -350,16 +413,43 @@ impl Answering {
         Ok(context)
     }
 
-    async fn expand(&self, call: &Call, moment: Moment, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
-        let derived = self.derived(moment).await?;
-        match call.function {
-            "metric" => metric::expand(self, call, stamp),
-            "revenue_series" => metric::expand_series(self, call, stamp),
-            "funnel" => funnel::expand(self, call, &derived, stamp),
-            "funnel_people" => funnel::expand_people(self, call, &derived, stamp),
-            "bridge" => bridge::expand(self, call, &derived, stamp),
-            _ => bridge::expand_orders(self, call, &derived, stamp),
+    /// Puts each call's answer in its place.
+    async fn answer_calls(
+        &self,
+        calls: &[Call],
+        ground: &Ground,
+        context: &SessionContext,
+        stamp: &mut Stamp,
+    ) -> Result<(), EngineError> {
+        let rules = &Rules { settings: &self.settings, in_force: &ground.in_force };
+        let derived = &ground.derived;
+        for (index, call) in calls.iter().enumerate() {
+            stamp.definitions.extend(ground.in_force.channels_stamp.clone());
+            let expansion = match call.function {
+                "metric" => metric::expand(rules, call, stamp)?,
+                "revenue_series" => metric::expand_series(rules, call, stamp)?,
+                "funnel" => funnel::expand(rules, call, derived, stamp)?,
+                "funnel_people" => funnel::expand_people(rules, call, derived, stamp)?,
+                "compare" => compare::expand(rules, call, context, stamp).await?,
+                "compare_orders" => compare::expand_orders(rules, call, context, stamp).await?,
+                "bridge" => bridge::expand(rules, call, derived, stamp)?,
+                _ => bridge::expand_orders(rules, call, derived, stamp)?,
+            };
+            let provider = match expansion {
+                Expansion::Table(provider) => provider,
+                Expansion::Query(sql) => ordered(context.sql(&sql).await?).await?,
+            };
+            context.register_table(calls::table_name(index), provider)?;
         }
+        Ok(())
+    }
+}
+
+impl Ground {
+    /// What a reader must know beside the numbers.
+    fn notes(&self) -> Vec<String> {
+        let elsewhere = self.definitions_as_of.map(|at| format!("the definitions are those in force as of {at}"));
+        self.derived.set_aside.iter().cloned().chain(elsewhere).collect()
     }
 }
 
@@ -381,6 +471,11 @@ async fn ordered(frame: DataFrame) -> Result<Arc<dyn TableProvider>, EngineError
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let batches = frame.collect().await?;
     Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
+}
+
+/// True for the tables that list the tables.
+fn lists_tables(reference: &TableReference) -> bool {
+    reference.schema() == Some("information_schema")
 }
 
 /// True for `sessions`, `public.orders`, …: what is no stored table.

@@ -18,7 +18,7 @@ use crate::{
         Derived,
         load::{NONE, PathEvent},
     },
-    engine::{Answering, EngineError, Expansion},
+    engine::{EngineError, Expansion, Rules},
     period::{Grain, Span},
 };
 
@@ -33,12 +33,12 @@ struct UnitRun {
 /// # Errors
 /// [`EngineError::Definition`] for an unknown funnel.
 pub(crate) fn expand(
-    engine: &Answering,
+    rules: &Rules<'_>,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
 ) -> Result<Expansion, EngineError> {
-    let (definition, shape, runs) = runs(engine, call, derived, stamp)?;
+    let (definition, shape, runs) = runs(rules, call, derived, stamp)?;
     let tally = journey::tally(runs.iter().map(|unit| &unit.run), shape, derived.as_of);
     let steps = definition.steps.len();
     let last = |step: usize, value: Option<i64>| value.filter(|_| step + 1 == steps);
@@ -75,12 +75,12 @@ pub(crate) fn expand(
 /// # Errors
 /// [`EngineError::Asked`] for a step that the funnel does not have.
 pub(crate) fn expand_people(
-    engine: &Answering,
+    rules: &Rules<'_>,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
 ) -> Result<Expansion, EngineError> {
-    let (definition, _, mut runs) = runs(engine, call, derived, stamp)?;
+    let (definition, _, mut runs) = runs(rules, call, derived, stamp)?;
     let text = call.arguments.get("step").map_or("", String::as_str);
     let step = text.parse().ok().filter(|step| (1..=definition.steps.len()).contains(step)).ok_or_else(|| {
         let steps = definition.steps.len();
@@ -98,16 +98,16 @@ pub(crate) fn expand_people(
 }
 
 fn runs<'a>(
-    engine: &'a Answering,
+    rules: &Rules<'a>,
     call: &Call,
     derived: &Derived,
     stamp: &mut Stamp,
 ) -> Result<(&'a FunnelDefinition, FunnelShape, Vec<UnitRun>), EngineError> {
     let name = call.arguments.get("name").map_or("", String::as_str);
-    let defined = engine.definitions().funnel(name)?;
+    let defined = rules.definitions().funnel(name)?;
     stamp.definitions.push(DefinitionStamp::of("funnel", name, defined));
     let definition = &defined.value;
-    let span = Span::of(call, &engine.settings().zone, Grain::All)?;
+    let span = Span::of(call, &rules.settings().zone, Grain::All)?;
     let shape = FunnelShape::try_from(definition).map_err(|error| EngineError::Asked { message: error.to_string() })?;
     let (from, to) = span.instants();
     Ok((definition, shape, unit_runs(derived, definition, shape, EntryRange { from, to })))

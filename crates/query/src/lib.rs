@@ -1,18 +1,22 @@
 //! Answers: SQL and metric questions over the lake, as of any published instant, each with its stamp.
 //!
-//! In reading order: [`engine`] (a question comes in), [`answer`] (what goes out), [`calls`] (table functions with named
-//! arguments), [`facts_table`] (stored tables), [`derived`] (persons, sessions, orders, ledger, touches, credits: pure
-//! functions of the facts at an instant), and the questions that have a definition: [`metric`], [`funnel`], [`bridge`].
+//! In reading order: [`engine`] (a question comes in), [`answer`] (what goes out), [`in_force`] (the definitions as of an
+//! instant), [`calls`] (table functions with named arguments), [`facts_table`] (stored tables), [`derived`] (persons,
+//! sessions, orders, ledger, touches, credits: pure functions of the facts at an instant), [`property`] (values out of
+//! JSON), and the questions that have a definition: [`metric`], [`funnel`], [`compare`], [`bridge`].
 
 pub mod engine;
 
 pub mod answer;
 pub mod calls;
+pub mod in_force;
 
 pub mod derived;
 pub mod facts_table;
+pub mod property;
 
 pub mod bridge;
+pub mod compare;
 pub mod funnel;
 pub mod metric;
 pub mod period;

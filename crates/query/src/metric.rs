@@ -7,7 +7,7 @@ use definitions::{Formula, MetricContract, MetricCurrency, MetricPart, MetricZon
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    engine::{Answering, EngineError, Expansion},
+    engine::{EngineError, Expansion, Rules},
     period::{Grain, Span},
 };
 
@@ -16,12 +16,12 @@ use crate::{
 ///
 /// # Errors
 /// [`EngineError::Definition`] for an unknown metric, [`EngineError::Asked`] for a dimension that it does not reach.
-pub(crate) fn expand(engine: &Answering, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+pub(crate) fn expand(rules: &Rules<'_>, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
     let name = call.arguments.get("name").map_or("", String::as_str);
-    let defined = engine.definitions().metric(name)?;
+    let defined = rules.definitions().metric(name)?;
     let contract = &defined.value;
     let zone = match &contract.zone {
-        MetricZone::Reporting => engine.settings().zone.clone(),
+        MetricZone::Reporting => rules.settings().zone.clone(),
         MetricZone::Named(zone) => zone.clone(),
     };
     let span = Span::of(call, &zone, Grain::All)?;
@@ -34,7 +34,7 @@ pub(crate) fn expand(engine: &Answering, call: &Call, stamp: &mut Stamp) -> Resu
     let parts = contract.formula.parts();
     let mut selects = Vec::new();
     for (position, part) in parts.iter().enumerate() {
-        let model = stamped_model(engine, &part.of, stamp)?;
+        let model = stamped_model(rules, &part.of, stamp)?;
         selects.push(part_select(contract, model, part, position, parts.len(), &span, by, currency.as_deref())?);
     }
     let dimension = by.map_or(String::new(), |by| format!("{by}, "));
@@ -58,19 +58,19 @@ pub(crate) fn expand(engine: &Answering, call: &Call, stamp: &mut Stamp) -> Resu
 ///
 /// # Errors
 /// [`EngineError::Asked`] for arguments that cannot be read, [`EngineError::Definition`] without that contract.
-pub(crate) fn expand_series(engine: &Answering, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
-    let defined = engine.definitions().metric(SERIES_METRIC)?;
+pub(crate) fn expand_series(rules: &Rules<'_>, call: &Call, stamp: &mut Stamp) -> Result<Expansion, EngineError> {
+    let defined = rules.definitions().metric(SERIES_METRIC)?;
     stamp.definitions.push(DefinitionStamp::of("metric", SERIES_METRIC, defined));
     let Formula::Ratio { numerator, denominator } = &defined.value.formula else {
         let message = format!("metric \"{SERIES_METRIC}\" is no ratio, so it has no series");
         return Err(EngineError::Asked { message });
     };
     let unsound = || EngineError::Asked { message: format!("metric \"{SERIES_METRIC}\" does not fit its models") };
-    let sessions = stamped_model(engine, &denominator.of, stamp)?;
-    let orders = stamped_model(engine, &numerator.of, stamp)?;
+    let sessions = stamped_model(rules, &denominator.of, stamp)?;
+    let orders = stamped_model(rules, &numerator.of, stamp)?;
     let visits = sessions.aggregate_sql(denominator).ok_or_else(unsound)?;
     let counted = orders.aggregate_sql(numerator).ok_or_else(unsound)?;
-    let span = Span::of(call, &engine.settings().zone, Grain::Week)?;
+    let span = Span::of(call, &rules.settings().zone, Grain::Week)?;
     let currency = call.arguments.get("currency").map(|code| currency_code(code)).transpose()?;
     let sessions = SeriesPart {
         from: sessions.from_sql(),
@@ -142,8 +142,12 @@ impl SeriesPart<'_> {
 }
 
 /// A semantic model, which decides the number as much as the metric does, so the stamp names it too.
-fn stamped_model<'a>(engine: &'a Answering, name: &str, stamp: &mut Stamp) -> Result<&'a SemanticModel, EngineError> {
-    let defined = engine.definitions().semantic_model(name)?;
+pub(crate) fn stamped_model<'a>(
+    rules: &Rules<'a>,
+    name: &str,
+    stamp: &mut Stamp,
+) -> Result<&'a SemanticModel, EngineError> {
+    let defined = rules.definitions().semantic_model(name)?;
     stamp.definitions.push(DefinitionStamp::of("semantic_model", name, defined));
     Ok(&defined.value)
 }
@@ -211,7 +215,7 @@ fn currency(contract: &MetricContract, call: &Call) -> Result<Option<String>, En
     })
 }
 
-fn currency_code(text: &str) -> Result<String, EngineError> {
+pub(crate) fn currency_code(text: &str) -> Result<String, EngineError> {
     let currency = model::Currency::try_from(text);
     currency.map(|code| code.code().to_owned()).map_err(|error| EngineError::Asked { message: error.to_string() })
 }

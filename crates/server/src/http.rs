@@ -48,6 +48,7 @@ struct SqlRequest {
     #[serde(default)]
     format: Format,
     as_of: Option<String>,
+    definitions_as_of: Option<String>,
 }
 
 /// The routes: `POST /v1/sql`, `GET /healthz`, `GET /readyz`.
@@ -71,13 +72,19 @@ async fn sql(State(shared): State<Shared>, body: Result<Json<SqlRequest>, JsonRe
         Ok(Json(request)) => request,
         Err(rejection) => return refuse(StatusCode::BAD_REQUEST, &rejection.body_text()),
     };
-    let as_of = match request.as_of.as_deref().map(UtcMillis::parse).transpose() {
-        Ok(as_of) => as_of,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, &format!("\"as_of\": {error}")),
+    let instant = |name: &str, text: &Option<String>| {
+        text.as_deref().map(UtcMillis::parse).transpose().map_err(|error| format!("\"{name}\": {error}"))
+    };
+    let as_of = instant("as_of", &request.as_of);
+    let definitions_as_of = instant("definitions_as_of", &request.definitions_as_of);
+    let (as_of, definitions_as_of) = match as_of.and_then(|as_of| Ok((as_of, definitions_as_of?))) {
+        Ok(instants) => instants,
+        Err(problem) => return refuse(StatusCode::BAD_REQUEST, &problem),
     };
     let question = Question {
         sql: request.sql,
         as_of,
+        definitions_as_of,
         rows_max: Some(shared.config.rows_max),
         time_max: Some(Duration::from_millis(shared.config.answer_ms_max)),
     };

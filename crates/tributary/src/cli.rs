@@ -148,6 +148,9 @@ struct Asking {
     /// As of an instant, RFC 3339; without it the last published.
     #[arg(long)]
     as_of: Option<String>,
+    /// By the definitions in force at another instant, RFC 3339: old facts under other rules.
+    #[arg(long)]
+    definitions_as_of: Option<String>,
     /// How the answer is written.
     #[arg(long, value_enum, default_value = "table")]
     format: output::OutputFormat,
@@ -233,8 +236,11 @@ async fn ask(options: &NodeOptions, sql: String, asking: &Asking) -> Result<()> 
         bail!("there is no lake at \"{}\"; `tributary demo` fills one, --data names another", options.data.display());
     }
     let as_of = asking.as_of.as_deref().map(UtcMillis::parse).transpose().context("--as-of")?;
+    let definitions_as_of =
+        asking.definitions_as_of.as_deref().map(UtcMillis::parse).transpose().context("--definitions-as-of")?;
     let node = Node::open(options).await?;
-    let answer: Answer = node.engine.answer(&Question { sql, as_of, ..Question::default() }).await?;
+    let question = Question { sql, as_of, definitions_as_of, ..Question::default() };
+    let answer: Answer = node.engine.answer(&question).await?;
     output::print(&answer, asking.format)
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use definitions::Definitions;
 use lake::Lake;
 use model::{UtcMillis, traffic::ChannelRules};
-use normalization::MappingFile;
+use normalization::{MappingFile, MappingStatus};
 use pipeline::decisions;
 use tables::DefinitionRow;
 
@@ -65,10 +65,10 @@ pub fn rows(
         .into_iter()
         .map(|stored| DefinitionRow {
             kind: stored.kind.to_owned(),
-            name: stored.name,
-            hash: stored.hash,
-            status: stored.status,
-            text: stored.text,
+            name: stored.name.to_owned(),
+            hash: stored.hash.to_owned(),
+            status: stored.status.name().to_owned(),
+            text: stored.text.to_owned(),
             in_force_at: at,
         })
         .collect();
@@ -81,7 +81,7 @@ pub fn rows(
 /// A mapping as it would come into force at `at`.
 #[must_use]
 pub fn mapping_row(mapping: &MappingFile, at: UtcMillis) -> DefinitionRow {
-    row(pipeline::adapters::MAPPING, &mapping.mapping, mapping.status.name(), mapping.canonical_text(), at)
+    row(pipeline::adapters::MAPPING, &mapping.name, status(mapping), mapping.canonical_text(), at)
 }
 
 /// What applying `proposed` would do. With `all`, definitions in force that are not among them are withdrawn; mappings
@@ -128,6 +128,13 @@ pub async fn record(lake: &Lake, proposals: &[Proposal]) -> Result<()> {
 pub async fn proposals(lake: &Lake, loaded: &Loaded, at: UtcMillis) -> Result<Vec<Proposal>> {
     let rows = rows(&loaded.definitions, &loaded.channels, &loaded.mappings, at)?;
     compare(lake, rows, Some(at)).await
+}
+
+fn status(mapping: &MappingFile) -> &'static str {
+    match mapping.status {
+        MappingStatus::Approved => "approved",
+        MappingStatus::Draft => "draft",
+    }
 }
 
 fn row(kind: &str, name: &str, status: &str, text: String, in_force_at: UtcMillis) -> DefinitionRow {

@@ -128,6 +128,7 @@ async fn import(node: &Node, source: &str, received_at: UtcMillis, payload: &Pay
         from_on: header("tributary-pull-from"),
         to_on: header("tributary-pull-to"),
         zone: header("tributary-account-zone"),
+        ..ReportScope::default()
     };
     let (channel, record) = report_record(source, received_at, &scope, payload.body.clone())?;
     append_records(&node.lake, &channel, vec![record]).await?;

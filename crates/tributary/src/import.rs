@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
-use ingestion::{CsvShape, FileFormat, ImportFile, ImportOptions, ImportUnit, Incoming, ReportScope, report_headers};
+use ingestion::{
+    CsvLayout, ImportFile, ImportFormat, ImportOptions, ImportUnit, Incoming, ReportScope, expand, report_headers,
+};
 use model::{Headers, UtcMillis};
-use normalization::{Mapping, MappingFile, RecordUnit, SourceKind};
+use normalization::{FileFormat, Mapping, MappingFile, RecordUnit, SourceKind};
 use pipeline::append_records;
 
 use crate::{
@@ -103,7 +104,7 @@ pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()
     let taking = node.take_in_beside().await?;
     let mut taken = Taken::default();
     for path in files(&arguments.paths)? {
-        let file = open(&node, &path, &reader.options)?;
+        let file = ImportFile::open(&path, &reader.options)?;
         take(&node, &reader, file, received_at, &mut taken).await.with_context(|| path.display().to_string())?;
     }
     taking.finish(&node).await?;
@@ -117,23 +118,16 @@ fn files(paths: &[String]) -> Result<Vec<PathBuf>> {
         }
         return Ok(vec![PathBuf::from("-")]);
     }
-    Ok(ingestion::expand(paths)?)
-}
-
-fn open(node: &Node, path: &std::path::Path, options: &ImportOptions) -> Result<ImportFile> {
-    if path.as_os_str() == "-" {
-        return Ok(ImportFile::from_reader(std::io::stdin().lock(), node.lake.root(), options)?);
-    }
-    Ok(ImportFile::open(path, options)?)
+    Ok(expand(paths)?)
 }
 
 async fn reader(node: &Node, arguments: &ImportArguments) -> Result<Reader> {
     let mut headers: Headers = arguments.headers.iter().cloned().collect();
     let format = arguments.format.map(|format| match format {
-        FormatArgument::Csv => FileFormat::Csv,
-        FormatArgument::Json => FileFormat::Json,
-        FormatArgument::Ndjson => FileFormat::Ndjson,
-        FormatArgument::Parquet => FileFormat::Parquet,
+        FormatArgument::Csv => ImportFormat::Csv,
+        FormatArgument::Json => ImportFormat::Json,
+        FormatArgument::Ndjson => ImportFormat::Ndjson,
+        FormatArgument::Parquet => ImportFormat::Parquet,
     });
     let scope = ReportScope {
         from_on: arguments.from.clone(),
@@ -152,8 +146,8 @@ async fn reader(node: &Node, arguments: &ImportArguments) -> Result<Reader> {
         if file.record == RecordUnit::File {
             headers.extend(report_headers(&scope)?);
         }
-        let options = mapping_options(&file, format);
-        return Ok(Reader { source: file.mapping.clone(), mapping: Some(mapping), options, headers });
+        let options = mapping_options(&file, format, copies_dir(node));
+        return Ok(Reader { source: file.name.clone(), mapping: Some(mapping), options, headers });
     }
     let source = arguments.source.clone().unwrap_or_default();
     let kind = node.settings.sources.iter().find(|known| known.name == source).map(|known| known.kind);
@@ -168,41 +162,42 @@ async fn reader(node: &Node, arguments: &ImportArguments) -> Result<Reader> {
             bail!("there is no source \"{source}\", expected one of {}; a mapping is named by --mapping", known.join(", "));
         }
     };
-    let options = ImportOptions { format, unit, csv: CsvShape::default() };
+    let options = ImportOptions { format, unit, csv: CsvLayout::default(), copies_dir: copies_dir(node) };
     Ok(Reader { source, mapping: None, options, headers })
 }
 
 /// How the files of a mapping are read: as the command says, else as the mapping says.
-pub fn mapping_options(file: &MappingFile, format: Option<FileFormat>) -> ImportOptions {
+pub fn mapping_options(file: &MappingFile, format: Option<ImportFormat>, copies_dir: PathBuf) -> ImportOptions {
     let said = file.format.map(|format| match format {
-        normalization::FileFormat::Csv => FileFormat::Csv,
-        normalization::FileFormat::Json => FileFormat::Json,
-        normalization::FileFormat::Ndjson => FileFormat::Ndjson,
-        normalization::FileFormat::Parquet => FileFormat::Parquet,
+        FileFormat::Csv => ImportFormat::Csv,
+        FileFormat::Json => ImportFormat::Json,
+        FileFormat::Ndjson => ImportFormat::Ndjson,
+        FileFormat::Parquet => ImportFormat::Parquet,
     });
     let unit = match file.record {
         RecordUnit::Row => ImportUnit::Row,
         RecordUnit::File => ImportUnit::File,
     };
-    let csv = file.csv.as_ref().map_or_else(CsvShape::default, |csv| CsvShape {
-        delimiter: csv.delimiter_byte(),
-        quote: csv.quote_byte(),
-        skip_lines: csv.skip_lines,
-        has_header: csv.columns.is_none(),
-    });
-    ImportOptions { format: format.or(said), unit, csv }
+    let byte = |letter: Option<char>| letter.and_then(|letter| u8::try_from(letter).ok());
+    let csv = CsvLayout {
+        delimiter: byte(file.csv.delimiter).unwrap_or(b','),
+        quote: byte(file.csv.quote).or(Some(b'"')),
+        skip_lines: file.csv.skip_lines.and_then(|lines| u32::try_from(lines).ok()).unwrap_or(0),
+        has_header: file.csv.columns.is_none(),
+    };
+    ImportOptions { format: format.or(said), unit, csv, copies_dir }
 }
 
 /// Takes one file in, from where an earlier import of the same content stopped.
 async fn take(
     node: &Node,
     reader: &Reader,
-    mut file: ImportFile,
+    file: ImportFile,
     received_at: Option<UtcMillis>,
     taken: &mut Taken,
 ) -> Result<()> {
-    if let (Some(mapping), Some(columns)) = (&reader.mapping, file.columns()?) {
-        mapping.check_columns(&columns)?;
+    if let (Some(mapping), Some(columns)) = (&reader.mapping, file.columns()) {
+        mapping.check_columns(columns)?;
     }
     let channel = channel(&reader.headers, &reader.options, &file);
     let last = append_records(&node.lake, &channel, Vec::new()).await?;
@@ -214,8 +209,8 @@ async fn take(
     };
     let received_at = earlier.or(received_at).unwrap_or_else(|| node.clock_now());
     let mut headers = reader.headers.clone();
-    headers.extend(file.headers().clone());
-    let bar = bar(&file);
+    headers.extend(file.headers());
+    let bar = output::bytes_bar("import", file.bytes_total());
     let mut rows = file.rows(done)?;
     loop {
         let (returned, batch) = tokio::task::spawn_blocking(move || {
@@ -224,17 +219,14 @@ async fn take(
         })
         .await?;
         rows = returned;
-        let batch = batch?;
-        if batch.is_empty() {
-            break;
-        }
-        let records: Vec<Incoming> = batch
+        let Some(batch) = batch else { break };
+        let records: Vec<Incoming> = batch?
             .into_iter()
-            .map(|payload| Incoming {
+            .map(|row| Incoming {
                 source: reader.source.clone(),
                 received_at,
                 headers: headers.clone(),
-                payload,
+                payload: row.payload,
             })
             .collect();
         taken.rows += records.len() as u64;
@@ -252,7 +244,7 @@ async fn take(
 /// The channel of a file: named by its content. A report whose scope is stated goes through a channel of its own, since
 /// the same content says something else of another scope.
 fn channel(headers: &Headers, options: &ImportOptions, file: &ImportFile) -> String {
-    let channel = file.channel();
+    let channel = file.file_channel();
     if options.unit == ImportUnit::Row || headers.is_empty() {
         return channel;
     }
@@ -261,8 +253,9 @@ fn channel(headers: &Headers, options: &ImportOptions, file: &ImportFile) -> Str
     format!("{channel}/{hash}")
 }
 
-fn bar(file: &ImportFile) -> ProgressBar {
-    output::bytes_bar(&file.shown(), file.bytes_total())
+/// Where what cannot be read twice is copied to while it is imported.
+fn copies_dir(node: &Node) -> PathBuf {
+    node.lake.root().join(".imports")
 }
 
 /// Says what came of the files, outcome by outcome.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use comfy_table::{Table, presets};
-use ingestion::{FileFormat, ImportFile};
+use ingestion::ImportFile;
 use model::{Fact, Headers, RawRecord};
 use normalization::{Mapping, MappingError, MappingFile, Normalizer, Verdict};
 
@@ -97,22 +97,22 @@ fn read_sample(
     sample: &std::path::Path,
     facts_shown: usize,
 ) -> Result<Outcome> {
-    let options = import::mapping_options(file, None::<FileFormat>);
-    let mut data = ImportFile::open(sample, &options)?;
-    if let Some(columns) = data.columns()? {
-        mapping.check_columns(&columns)?;
+    let options = import::mapping_options(file, None, std::env::temp_dir());
+    let data = ImportFile::open(sample, &options)?;
+    if let Some(columns) = data.columns() {
+        mapping.check_columns(columns)?;
     }
     let normalizer = normalizer.with_mappings(vec![mapping])?;
-    let (channel, headers) = (data.channel(), data.headers().clone());
+    let (channel, headers): (String, Headers) = (data.file_channel(), data.headers());
     let mut outcome = Outcome::default();
-    for (offset, payload) in (0..).zip(data.rows(0)?) {
+    for (offset, row) in (0..).zip(data.rows(0)?) {
         let record = RawRecord {
-            source: file.mapping.clone(),
+            source: file.name.clone(),
             channel: channel.clone(),
             offset,
             received_at: now(),
-            headers: Headers::clone(&headers),
-            payload: payload?,
+            headers: headers.clone(),
+            payload: row?.payload,
         };
         outcome.take(offset, normalizer.normalize(&record).verdict, facts_shown);
     }
@@ -127,7 +127,7 @@ impl Outcome {
                 for fact in facts {
                     *self.facts.entry(kind(&fact)).or_insert(0) += 1;
                     if self.shown.len() < facts_shown {
-                        self.shown.push(format!("row {row}: {}", shown(&fact)));
+                        self.shown.push(format!("row {row}: {}", normalization::readable_fact(&fact)));
                     }
                 }
             }
@@ -175,28 +175,5 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::Rate(_) => "rates",
         Fact::Edge(_) => "edges",
         Fact::Witness(_) => "witnesses",
-    }
-}
-
-/// A fact as JSON, without what every fact carries and what is empty.
-fn shown(fact: &Fact) -> String {
-    let mut value = serde_json::to_value(fact).unwrap_or_default();
-    prune(&mut value);
-    value.to_string()
-}
-
-fn prune(value: &mut serde_json::Value) {
-    if let Some(object) = value.as_object_mut() {
-        object.remove("meta");
-        object.values_mut().for_each(prune);
-        object.retain(|_, value| {
-            !value.is_null()
-                && value.as_str() != Some("")
-                && value.as_array().is_none_or(|list| !list.is_empty())
-                && value.as_object().is_none_or(|object| !object.is_empty())
-        });
-    }
-    if let Some(list) = value.as_array_mut() {
-        list.iter_mut().for_each(prune);
     }
 }

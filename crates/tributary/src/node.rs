@@ -209,13 +209,13 @@ impl Node {
     /// # Errors
     /// Every mistake of the file, or the names that there are.
     pub fn mapping(&self, named: &str) -> Result<MappingFile> {
-        if let Some(mapping) = self.mappings.iter().find(|mapping| mapping.mapping == named) {
+        if let Some(mapping) = self.mappings.iter().find(|mapping| mapping.name == named) {
             return Ok(mapping.clone());
         }
         if Path::new(named).is_file() {
             return settings::read_mapping(Path::new(named));
         }
-        let known: Vec<&str> = self.mappings.iter().map(|mapping| mapping.mapping.as_str()).collect();
+        let known: Vec<&str> = self.mappings.iter().map(|mapping| mapping.name.as_str()).collect();
         bail!("there is no mapping \"{named}\" and no such file, expected one of {}", known.join(", "))
     }
 
@@ -225,7 +225,7 @@ impl Node {
     /// With the names that there are.
     pub async fn check_source(&self, source: &str) -> Result<()> {
         let mut known: Vec<String> = self.settings.sources.iter().map(|known| known.name.clone()).collect();
-        known.extend(self.mappings.iter().map(|mapping| mapping.mapping.clone()));
+        known.extend(self.mappings.iter().map(|mapping| mapping.name.clone()));
         let stored = decisions::in_force(&self.lake).await?;
         known.extend(stored.into_keys().filter(|(kind, _)| kind == pipeline::adapters::MAPPING).map(|(_, name)| name));
         known.sort();

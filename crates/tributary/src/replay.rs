@@ -76,7 +76,7 @@ pub async fn rebuild(options: &NodeOptions) -> Result<()> {
 
 /// Records the mapping, where its file says something new, and the order to replay.
 async fn order(node: &Node, arguments: &ReplayArguments) -> Result<()> {
-    let mapping = node.mappings.iter().find(|mapping| Some(&mapping.mapping) == arguments.source.as_ref());
+    let mapping = node.mappings.iter().find(|mapping| Some(&mapping.name) == arguments.source.as_ref());
     let rows = match (mapping, &arguments.source) {
         (Some(mapping), _) => vec![decide::mapping_row(mapping, node.clock_now())],
         (None, Some(_)) => Vec::new(),

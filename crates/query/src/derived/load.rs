@@ -37,8 +37,27 @@ pub struct PathEvent {
     pub cart: u32,
     /// Session, or [`NONE`].
     pub session: u32,
+    /// Position in [`Facts::purchases`], or [`NONE`] where it is no purchase.
+    pub purchase: u32,
     /// True where sessions are made of it.
     pub in_session: bool,
+}
+
+/// What a purchase event says of the order that it saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenPurchase {
+    /// The configured source of the event.
+    pub source: String,
+    /// The shop that the source sells for, if any.
+    pub shop: Option<String>,
+    /// `browser`, `app` or `server`.
+    pub origin: String,
+    /// The order's id at its shop, where the event names one.
+    pub order_id: Option<String>,
+    /// Amount stated, micros of `currency`.
+    pub value_micros: Option<i64>,
+    /// ISO 4217.
+    pub currency: Option<String>,
 }
 
 /// Texts and their codes, in the order in which they were met.
@@ -80,6 +99,8 @@ pub struct Facts {
     pub clicks: Codes,
     /// Distinct signals.
     pub traffic: Vec<KnownTraffic>,
+    /// Purchases that events saw, in no order.
+    pub purchases: Vec<SeenPurchase>,
     /// Orders that a server's event names, as `shop/order`.
     pub server_orders: HashSet<String>,
     /// Order versions.
@@ -172,6 +193,7 @@ impl Facts {
             carts: Codes::default(),
             clicks: Codes::default(),
             traffic: Vec::new(),
+            purchases: Vec::new(),
             server_orders: HashSet::new(),
             versions,
             refunds: rows(lake, Table::Refunds, as_of, tables::orders::read_refunds).await?,
@@ -219,6 +241,7 @@ impl Facts {
         let (cart, path) = (cells.text("cart_id")?, cells.text("page_path")?);
         let (order, origin) = (cells.text("order_id")?, cells.text("origin")?);
         let (click_kind, click) = (cells.text("click_id_kind")?, cells.text("click_id")?);
+        let (value, currency) = (cells.amount("value")?, cells.text("currency")?);
         let mut columns = Vec::with_capacity(SIGNAL_COLUMNS.len());
         for column in SIGNAL_COLUMNS {
             columns.push(cells.text(column)?);
@@ -239,6 +262,17 @@ impl Facts {
                 let shop = reading.settings.shop_by_web_source.get(source.value(row));
                 self.server_orders.insert(format!("{}/{order}", shop.map_or("", String::as_str)));
             }
+            let purchase = match name.value(row) {
+                PURCHASE => self.purchase(SeenPurchase {
+                    source: source.value(row).to_owned(),
+                    shop: reading.settings.shop_by_web_source.get(source.value(row)).cloned(),
+                    origin: origin.value(row).to_owned(),
+                    order_id: text_at(order, row).map(str::to_owned),
+                    value_micros: value.get_opt(row),
+                    currency: text_at(currency, row).map(str::to_owned),
+                }),
+                _ => NONE,
+            };
             let person = self.owner(text_at(device, row), text_at(user, row), reading);
             let event = PathEvent {
                 at: at.get(row),
@@ -251,11 +285,17 @@ impl Facts {
                 path: self.paths.optional(path, row),
                 cart,
                 session: NONE,
+                purchase,
                 in_session: in_session.value(row),
             };
             self.events.push(event);
         }
         Ok(())
+    }
+
+    fn purchase(&mut self, purchase: SeenPurchase) -> u32 {
+        self.purchases.push(purchase);
+        u32::try_from(self.purchases.len() - 1).unwrap_or(NONE)
     }
 
     fn owner(&mut self, device: Option<&str>, user: Option<&str>, reading: &mut Reading<'_>) -> u32 {
@@ -287,6 +327,9 @@ impl Facts {
     }
 }
 
+/// The harmonised name of the event that says that somebody bought.
+const PURCHASE: &str = "purchase";
+
 struct Reading<'a> {
     settings: &'a EngineSettings,
     channels: &'a ChannelRules,
@@ -307,7 +350,7 @@ const SIGNAL_COLUMNS: [&str; 10] = [
     "user_agent",
 ];
 
-const EVENT_COLUMNS: [&str; 22] = [
+const EVENT_COLUMNS: [&str; 24] = [
     "occurred_at",
     "key",
     "source",
@@ -315,6 +358,8 @@ const EVENT_COLUMNS: [&str; 22] = [
     "in_session",
     "origin",
     "order_id",
+    "value",
+    "currency",
     "device",
     "user",
     "cart_id",

@@ -27,6 +27,8 @@ pub struct OrderRow {
     pub placement_total_micros: i64,
     /// `web`, `pos`, …
     pub sales_channel: String,
+    /// What else its current version says, a JSON object; none where it says nothing.
+    pub properties: Option<String>,
     /// `shop/cart`, where it has one.
     pub cart: Option<String>,
     /// Code of the person.
@@ -120,6 +122,7 @@ fn order_row(
         measures,
         placement_total_micros,
         sales_channel: newest.sales_channel.clone(),
+        properties: Some(newest.properties.clone()).filter(|properties| !properties.is_empty()),
         cart: newest.cart_token.as_ref().map(|cart| format!("{shop}/{cart}")),
         person,
         posted,

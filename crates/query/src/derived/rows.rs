@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use arrow::array::RecordBatch;
 use journey::Assignment;
 use model::{Claim, Node};
-use reconcile::{LedgerEntry, OrderMeasures};
+use reconcile::{EntryKind, LedgerEntry, OrderMeasures};
 use tables::{Column, Stored, Value, encode_columns, optional, required};
 
 use crate::{
@@ -144,12 +144,18 @@ pub fn orders(derived: &Derived) -> Result<RecordBatch, EngineError> {
         optional("unassigned_reason", "Why there is none", Value::Text(|r| r.reason.map(Cow::from))),
         required("gross_sales", "Sales ex tax", Value::Amount(|r| Some(r.measures.gross_sales))),
         required("discounts", "Negative", Value::Amount(|r| Some(r.measures.discounts))),
-        required("refunds", "Of sales, negative", Value::Amount(|r| Some(r.measures.refunds))),
+        required("refunds", "Goods that went back, negative", Value::Amount(|r| Some(sum_of(r.order, &REFUNDS)))),
+        required("adjustments", "Refund adjustments", Value::Amount(|r| Some(sum_of(r.order, &ADJUSTMENTS)))),
         required("net_revenue", "Ex tax, with all refunds", Value::Amount(|r| Some(r.measures.net_revenue))),
         required("shipping", "Net of refunds", Value::Amount(|r| Some(r.measures.shipping))),
         required("tax", "Net of refunds", Value::Amount(|r| Some(r.measures.tax))),
         required("total", "All in, with all refunds", Value::Amount(|r| Some(r.measures.total))),
         required("placement_total", "All in, at placement", Value::Amount(|r| Some(r.order.placement_total_micros))),
+        optional(
+            "properties",
+            "The rest, a JSON object",
+            Value::Text(|r| r.order.properties.as_deref().map(Cow::from)),
+        ),
         required("footing_gap", "What the entries do not explain", Value::Amount(|r| Some(r.gap_micros))),
     ];
     Ok(encode_columns(&columns, &rows)?)
@@ -296,6 +302,14 @@ pub fn claims(derived: &Derived) -> Result<RecordBatch, EngineError> {
 #[must_use]
 pub fn receiver(touch: Option<&attribution::TouchRow>) -> &str {
     touch.map_or("unattributed", |touch| touch.channel.as_str())
+}
+
+const REFUNDS: [EntryKind; 2] = [EntryKind::RefundSale, EntryKind::RefundDiscount];
+const ADJUSTMENTS: [EntryKind; 1] = [EntryKind::RefundAdjustment];
+
+/// Micros of an order's entries of some kinds.
+fn sum_of(order: &OrderRow, kinds: &[EntryKind]) -> i64 {
+    order.posted.entries.iter().filter(|entry| kinds.contains(&entry.kind)).map(|entry| entry.micros).sum()
 }
 
 fn order_key(order: &OrderRow) -> String {

@@ -1,0 +1,114 @@
+//! One batch on its way into the tables: every table's file is made at once, then the log entries follow one by one, those
+//! of `outcomes` first.
+
+use std::{collections::HashSet, sync::Arc};
+
+use arrow::array::RecordBatch;
+use lake::{Commit, Lake, Written};
+use model::UtcMillis;
+use tables::{DefinitionRow, OutcomeRow, Stored, Table, encode_facts};
+
+use crate::{
+    plan::{self, BatchPlan, Supersession},
+    stage::{APPLICATION, PipelineError},
+};
+
+/// Commits a batch's rows to every fact table. With `again`, tables that hold it already are left alone.
+pub(crate) async fn commit(
+    lake: &Arc<Lake>,
+    plan: BatchPlan,
+    known_at: UtcMillis,
+    again: bool,
+) -> Result<(), PipelineError> {
+    let batch = Committing { lake, known_at, again, ending: plan.ending() };
+    let written = tokio::try_join!(
+        batch.outcomes(plan.outcomes, &plan.superseded),
+        batch.rows(plan.rejects),
+        batch.rows(plan.events),
+        batch.rows(plan.order_versions),
+        batch.rows(plan.refunds),
+        batch.rows(plan.pulls),
+        batch.rows(plan.claims),
+        batch.rows(plan.costs),
+        batch.rows(plan.rates),
+        batch.rows(plan.edges),
+        batch.rows(plan.witnesses),
+        batch.definitions(plan.definitions),
+    )?;
+    let (outcomes, rejects, events, versions, refunds, pulls, claims, costs, rates, edges, witnesses, definitions) =
+        written;
+    // Files without a log entry do not exist; the entry of the outcomes says to a recovery which records the batch holds.
+    for table in
+        [outcomes, rejects, events, versions, refunds, pulls, claims, costs, rates, edges, witnesses, definitions]
+    {
+        if let Some(written) = table {
+            lake.publish(written).await?;
+        }
+    }
+    Ok(())
+}
+
+struct Committing<'a> {
+    lake: &'a Arc<Lake>,
+    known_at: UtcMillis,
+    again: bool,
+    /// Keys whose rows end.
+    ending: HashSet<String>,
+}
+
+impl Committing<'_> {
+    async fn outcomes(
+        &self,
+        rows: Vec<OutcomeRow>,
+        superseded: &Supersession,
+    ) -> Result<Option<Written>, PipelineError> {
+        if self.done(Table::Outcomes).await? {
+            return Ok(None);
+        }
+        let ended = self.lake.end_rows(Table::Outcomes, &self.ending, self.known_at).await?;
+        let mut former = Vec::new();
+        for batch in &ended.rows {
+            former.extend(OutcomeRow::read(batch)?);
+        }
+        let mut all = plan::reassess(former, superseded);
+        all.extend(rows);
+        let encoded = self.encoded(all).await?;
+        self.write(Table::Outcomes, ended.commit, encoded).await.map(Some)
+    }
+
+    async fn rows<R: Stored + Send + 'static>(&self, rows: Vec<R>) -> Result<Option<Written>, PipelineError> {
+        if (rows.is_empty() && self.ending.is_empty()) || self.done(R::TABLE).await? {
+            return Ok(None);
+        }
+        let ended = self.lake.end_rows(R::TABLE, &self.ending, self.known_at).await?;
+        if rows.is_empty() && ended.rows.is_empty() {
+            return Ok(None);
+        }
+        let encoded = self.encoded(rows).await?;
+        self.write(R::TABLE, ended.commit, encoded).await.map(Some)
+    }
+
+    /// Definitions have no key column and are never superseded: a later one comes into force beside them.
+    async fn definitions(&self, rows: Vec<DefinitionRow>) -> Result<Option<Written>, PipelineError> {
+        if rows.is_empty() || self.done(Table::Definitions).await? {
+            return Ok(None);
+        }
+        let encoded = self.encoded(rows).await?;
+        self.write(Table::Definitions, Commit::default(), encoded).await.map(Some)
+    }
+
+    async fn done(&self, table: Table) -> Result<bool, PipelineError> {
+        Ok(self.again && self.lake.transaction(table, APPLICATION).await? >= Some(self.known_at.0))
+    }
+
+    async fn encoded<R: Stored + Send + 'static>(&self, rows: Vec<R>) -> Result<RecordBatch, PipelineError> {
+        let known_at = self.known_at;
+        Ok(tokio::task::spawn_blocking(move || encode_facts(&rows, known_at)).await??)
+    }
+
+    async fn write(&self, table: Table, mut commit: Commit, rows: RecordBatch) -> Result<Written, PipelineError> {
+        commit.runs.push(vec![rows]);
+        commit.transactions.push((APPLICATION.to_owned(), self.known_at.0));
+        Ok(self.lake.write(table, commit).await?)
+    }
+}

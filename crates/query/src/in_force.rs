@@ -1,0 +1,212 @@
+//! What was decided as of an instant: the definitions and channel rules in force, read from `facts.definitions`.
+//!
+//! Of each kind and name the newest row known at the instant is in force, draft or approved; a withdrawn one is not.
+//! What a lake holds no definition of is answered by the files that the engine was given.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use definitions::{DefinitionError, Definitions, StoredDefinition, WITHDRAWN};
+use lake::Lake;
+use model::{UtcMillis, traffic::ChannelRules};
+use tables::{Cells, Table};
+use tokio::sync::Mutex;
+
+use crate::{answer::DefinitionStamp, engine::EngineError};
+
+/// Kind of the channel rules in `facts.definitions`; their text is [`ChannelRules`] as JSON.
+pub const CHANNELS: &str = "channels";
+
+/// Contents that are kept in memory.
+const CONTENTS_KEPT: usize = 8;
+
+/// What questions are answered by.
+#[derive(Debug)]
+pub struct InForce {
+    /// Metrics, conversions, funnels, policies and models.
+    pub definitions: Arc<Definitions>,
+    /// Channel rules.
+    pub channels: Arc<ChannelRules>,
+    /// What names the channel rules in a stamp; none where they are those of the files.
+    pub channels_stamp: Option<DefinitionStamp>,
+}
+
+/// Reads what is in force as of instants, and keeps what it read.
+#[derive(Debug)]
+pub struct Decisions {
+    files: Arc<InForce>,
+    kept: Mutex<Vec<Kept>>,
+}
+
+/// One row of `facts.definitions`. The order of its fields is the order in which later rows win.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Recorded {
+    known_at: UtcMillis,
+    in_force_at: UtcMillis,
+    hash: String,
+    definition: StoredDefinition,
+}
+
+/// What was read as of an instant, or of several with the same content.
+#[derive(Debug)]
+struct Kept {
+    known_at: UtcMillis,
+    content: Vec<Recorded>,
+    in_force: Arc<InForce>,
+}
+
+impl InForce {
+    /// Hashes of everything that the derived tables depend on: equal hashes, equal tables of equal facts.
+    #[must_use]
+    pub fn derived_by(&self) -> Vec<&str> {
+        let house = self.definitions.house_policies.values().map(|policy| policy.hash.as_str());
+        let platforms = self.definitions.platform_policies.values().map(|policy| policy.hash.as_str());
+        let channels = self.channels_stamp.as_ref().map_or("files", |stamp| stamp.hash.as_str());
+        house.chain(platforms).chain([channels]).collect()
+    }
+}
+
+impl Decisions {
+    /// Starts with what the files say.
+    #[must_use]
+    pub fn new(definitions: Arc<Definitions>, channels: Arc<ChannelRules>) -> Self {
+        let files = Arc::new(InForce { definitions, channels, channels_stamp: None });
+        Self { files, kept: Mutex::new(Vec::new()) }
+    }
+
+    /// The definitions of the files.
+    #[must_use]
+    pub fn of_files(&self) -> &Definitions {
+        &self.files.definitions
+    }
+
+    /// What was in force as of a published instant.
+    ///
+    /// # Errors
+    /// [`EngineError::Unreadable`] where what is in force does not fit together.
+    pub async fn as_of(&self, lake: &Lake, known_at: UtcMillis) -> Result<Arc<InForce>, EngineError> {
+        let mut kept = self.kept.lock().await;
+        if let Some(found) = kept.iter().find(|kept| kept.known_at == known_at) {
+            return Ok(Arc::clone(&found.in_force));
+        }
+        let content = newest(recorded(lake, known_at).await?);
+        let same = kept.iter().find(|kept| kept.content == content).map(|kept| Arc::clone(&kept.in_force));
+        let in_force = match same {
+            Some(same) => same,
+            None => Arc::new(self.read(&content).map_err(|problems| EngineError::Unreadable { known_at, problems })?),
+        };
+        if kept.len() >= CONTENTS_KEPT {
+            kept.remove(0);
+        }
+        kept.push(Kept { known_at, content, in_force: Arc::clone(&in_force) });
+        Ok(in_force)
+    }
+
+    fn read(&self, content: &[Recorded]) -> Result<InForce, String> {
+        let stored: Vec<StoredDefinition> = content.iter().map(|row| row.definition.clone()).collect();
+        let definitions = match stored.iter().any(|row| Definitions::reads(&row.kind)) {
+            true => Definitions::from_stored(&stored).map(Arc::new).map_err(|errors| in_words(&errors))?,
+            false => Arc::clone(&self.files.definitions),
+        };
+        let rules = content.iter().find(|row| row.definition.kind == CHANNELS && row.definition.status != WITHDRAWN);
+        let Some(Recorded { definition: row, hash, .. }) = rules else {
+            return Ok(InForce { definitions, channels: Arc::clone(&self.files.channels), channels_stamp: None });
+        };
+        let channels =
+            serde_json::from_str(&row.text).map_err(|error| format!("{CHANNELS} \"{}\": {error}", row.name))?;
+        let channels_stamp = Some(DefinitionStamp {
+            kind: row.kind.clone(),
+            name: row.name.clone(),
+            hash: hash.clone(),
+            status: row.status.clone(),
+        });
+        Ok(InForce { definitions, channels: Arc::new(channels), channels_stamp })
+    }
+}
+
+/// Every row known at an instant.
+async fn recorded(lake: &Lake, known_at: UtcMillis) -> Result<Vec<Recorded>, EngineError> {
+    let snapshot = lake.snapshot(Table::Definitions).await?;
+    let mut rows = Vec::new();
+    for batch in lake.read(&snapshot, &[], Some(known_at)).await? {
+        let cells = Cells::new(&batch);
+        let (kind, name, status) = (cells.text("kind")?, cells.text("name")?, cells.text("status")?);
+        let (text, hash) = (cells.text("text")?, cells.text("hash")?);
+        let (known, in_force) = (cells.instant("known_at")?, cells.instant("in_force_at")?);
+        rows.extend((0..cells.rows()).map(|row| Recorded {
+            known_at: known.get(row),
+            in_force_at: in_force.get(row),
+            hash: hash.value(row).to_owned(),
+            definition: StoredDefinition {
+                kind: kind.value(row).to_owned(),
+                name: name.value(row).to_owned(),
+                status: status.value(row).to_owned(),
+                text: text.value(row).to_owned(),
+            },
+        }));
+    }
+    Ok(rows)
+}
+
+/// The newest row of each kind and name: the last to be known, then to come into force, then by hash and status.
+fn newest(rows: Vec<Recorded>) -> Vec<Recorded> {
+    let mut newest: BTreeMap<(String, String), Recorded> = BTreeMap::new();
+    for row in rows {
+        let key = (row.definition.kind.clone(), row.definition.name.clone());
+        match newest.get_mut(&key) {
+            Some(best) if *best < row => *best = row,
+            Some(_) => {}
+            None => {
+                newest.insert(key, row);
+            }
+        }
+    }
+    newest.into_values().collect()
+}
+
+fn in_words(errors: &[DefinitionError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(known_at: i64, in_force_at: i64, hash: &str, status: &str) -> Recorded {
+        let text = |text: &str| text.to_owned();
+        Recorded {
+            known_at: UtcMillis(known_at),
+            in_force_at: UtcMillis(in_force_at),
+            hash: text(hash),
+            definition: StoredDefinition {
+                kind: text("metric"),
+                name: text("orders"),
+                status: text(status),
+                text: text("{}"),
+            },
+        }
+    }
+
+    #[test]
+    fn the_last_to_be_known_is_in_force_whatever_the_order_of_rows() {
+        let rows = [
+            row(1, 9, "f", "approved"),
+            row(3, 1, "a", "draft"),
+            row(3, 2, "0", "approved"),
+            row(2, 9, "f", "approved"),
+        ];
+        for turn in 0..rows.len() {
+            let mut rows = rows.to_vec();
+            rows.rotate_left(turn);
+            assert_eq!(newest(rows), [row(3, 2, "0", "approved")]);
+        }
+    }
+
+    #[test]
+    fn channel_rules_come_back_from_their_json() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/channels.yaml");
+        let text = std::fs::read_to_string(file).expect("the shipped rules");
+        let rules: ChannelRules = definitions::parse_yaml("channels.yaml", &text).expect("sound rules");
+        let json = serde_json::to_string(&rules).expect("rules as JSON");
+        assert_eq!(serde_json::from_str::<ChannelRules>(&json).expect("JSON as rules"), rules);
+    }
+}
