@@ -64,8 +64,8 @@ class House:
         command = [BINARY, "--data", self.data, "--config", self.config, *arguments]
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
         if refused != (done.returncode != 0):
-            said = (done.stdout + done.stderr).strip()
-            raise Wrong(f"{'was not refused' if refused else 'failed'}: {' '.join(map(str, command))}\n{said}")
+            said = f"{' '.join(map(str, arguments))}"[:600] + "\n" + (done.stdout + done.stderr).strip()[:1200]
+            raise Wrong(f"{'was not refused' if refused else 'failed'}: {said}")
         return done.stderr if refused else done.stdout
 
     def take(self, file, mapping, *more):
@@ -220,6 +220,36 @@ def excerpt(checks, folder):
                 {**house.outcomes("uk_retail"), "orders": tuple(house.ask(ask)[0])}, {**before, "orders": want})
 
 
+# How the shop's figures are cut: the metrics' arguments and column, and the same of the table of orders.
+CUTS = {
+    "day": ("grain => 'day', ", "CAST(period AS VARCHAR)", "CAST(period_start(placed_at, 'day', 'Europe/London') AS VARCHAR)"),
+    "month": ("grain => 'month', ", "substring(CAST(period AS VARCHAR), 1, 7)",
+              "substring(CAST(period_start(placed_at, 'month', 'Europe/London') AS VARCHAR), 1, 7)"),
+    "country": ("by => 'country', ", "country", "property(properties, 'country')"),
+}
+
+
+def retail_question():
+    """All figures in one statement, so that the orders are folded once: cut, key, name and value of each."""
+    selects = []
+    for cut, (arguments, key, of_order) in CUTS.items():
+        selects += [
+            f"SELECT '{cut}' AS cut, {key} AS k, '{metric}' AS what, CAST(value AS DECIMAL(38, 6)) AS value "
+            f"FROM metric('{metric}', {arguments}zone => 'Europe/London')" for metric in ("gross_sales", "refunds")]
+        counts = {"orders": "count(*) FILTER (WHERE gross_sales > 0)", "customers": "count(DISTINCT customer)"}
+        selects += [
+            f"SELECT '{cut}', {of_order}, '{what}', CAST({count} AS DECIMAL(38, 6)) FROM bought GROUP BY {of_order}"
+            for what, count in counts.items()]
+    totals = {
+        "orders": "count(*)", "sales": "count(*) FILTER (WHERE gross_sales > 0)", "customers": "count(DISTINCT customer)",
+        "countries": "count(DISTINCT property(properties, 'country'))", "footing_gap": "max(abs(footing_gap))",
+        **{measure: f"sum({measure})" for measure in ("gross_sales", "refunds", "adjustments", "net_revenue")}}
+    selects += [f"SELECT 'total', '', '{what}', CAST({value} AS DECIMAL(38, 6)) FROM bought" for what, value in totals.items()]
+    customers = "SELECT DISTINCT order_id, customer FROM facts.order_versions"
+    bought = f"SELECT orders.*, customer FROM orders JOIN ({customers}) AS buyers ON orders.order_id = buyers.order_id"
+    return f"WITH bought AS ({bought}) " + " UNION ALL ".join(selects)
+
+
 def retail(checks, folder):
     """541,909 lines of a British shop."""
     source = real("uci_online_retail")
@@ -228,43 +258,22 @@ def retail(checks, folder):
     totals = json.loads((source / "expected_totals.json").read_text(), parse_float=Decimal)
     facts = totals["published_facts"]
     checks.same("retail: every line is kept", house.outcomes("uk_retail"), {"kept": (facts["rows"],)})
-    cuts = {"day": "grain => 'day', ", "month": "grain => 'month', ", "country": "by => 'country', "}
-    keys = {"day": "period", "month": "period", "country": "country"}
-    selects = [
-        f"SELECT '{cut}' AS cut, CAST({keys[cut]} AS VARCHAR) AS k, '{metric}' AS metric, value "
-        f"FROM metric('{metric}', {arguments}zone => 'Europe/London')"
-        for metric in ("gross_sales", "refunds") for cut, arguments in cuts.items()
-    ]
-    found = {}
-    for cut, key, metric, value in house.ask(" UNION ALL ".join(selects)):
-        found[cut, key[:7] if cut == "month" else key, metric] = value
-    counts = {}
-    per = {"day": "CAST(period_start(o.placed_at, 'day', 'Europe/London') AS VARCHAR)",
-           "month": "substring(CAST(period_start(o.placed_at, 'month', 'Europe/London') AS VARCHAR), 1, 7)",
-           "country": "property(o.properties, 'country')"}
-    customers = "(SELECT DISTINCT order_id, customer FROM facts.order_versions)"
-    selects = [
-        f"SELECT '{cut}' AS cut, {key} AS k, count(DISTINCT o.order_id) FILTER (WHERE o.gross_sales > 0) AS orders, "
-        f"count(DISTINCT c.customer) AS customers FROM orders o JOIN {customers} c ON o.order_id = c.order_id GROUP BY 2"
-        for cut, key in per.items()
-    ]
-    for cut, key, orders, people in house.ask(" UNION ALL ".join(selects)):
-        counts[cut, key] = (orders, people)
-    for cut in cuts:
-        want = {row["k"]: (int(orders), int(people), Decimal(gross), Decimal(back)) for row, (orders, people, gross, back)
-                in table(source / f"expected_by_{cut}.csv", "orders", "customers", "gross_sales", "refunds")}
-        got = {key: (*figures, found.get((cut, key, "gross_sales")), found.get((cut, key, "refunds")))
-               for (at, key), figures in counts.items() if at == cut}
-        checks.same(f"retail: gross sales, refunds, orders, customers by {cut}", got, want)
-    got = house.ask(
-        "SELECT count(*), count(*) FILTER (WHERE gross_sales > 0), count(DISTINCT property(properties, 'country')), "
-        "sum(gross_sales), sum(refunds), sum(adjustments), sum(net_revenue), max(abs(footing_gap)) FROM orders")
-    gross, back = totals["gross_sales"], totals["refunds_C"]
-    net = facts["sum_quantity_x_price"]
-    want = (facts["invoices"], totals["orders_positive"], facts["countries"], gross, back, net - gross - back, net, Decimal(0))
-    checks.same("retail: totals; net revenue is quantity × price of all lines", tuple(got[0]), want)
-    people = house.ask("SELECT count(DISTINCT customer) FROM facts.order_versions")
-    checks.same("retail: customers", tuple(people[0]), (facts["customers"],))
+    figures = {}
+    for cut, key, what, value in house.ask(retail_question()):
+        figures.setdefault(cut, {}).setdefault(key, {})[what] = value
+    shown = ("orders", "customers", "gross_sales", "refunds")
+    cut_to = lambda rows: {key: tuple(found.get(what) for what in shown) for key, found in rows.items()}
+    for cut in CUTS:
+        rows = table(source / f"expected_by_{cut}.csv", *shown)
+        want = {row["k"]: tuple(Decimal(figure) for figure in expected) for row, expected in rows}
+        checks.same(f"retail: {', '.join(shown)} by {cut}", cut_to(figures[cut]), want)
+    gross, back, net = totals["gross_sales"], totals["refunds_C"], facts["sum_quantity_x_price"]
+    want = {"orders": facts["invoices"], "sales": totals["orders_positive"], "countries": facts["countries"],
+            "customers": facts["customers"], "gross_sales": gross, "refunds": back, "adjustments": net - gross - back,
+            "net_revenue": net, "footing_gap": 0}
+    checks.same("retail: totals; net revenue is quantity × price of all lines",
+                {what: (value,) for what, value in figures["total"][""].items()},
+                {what: (Decimal(value),) for what, value in want.items()})
     house.take(source / "lines.csv.gz", RETAIL / "online_retail.yaml")
     checks.same("retail: the same file again changes nothing", house.outcomes("uk_retail"), {"kept": (facts["rows"],)})
     house.take(real("ecb_fx") / "ecb_reference_rates_since_2019.csv.gz", "ecb")
@@ -279,9 +288,9 @@ def rates(checks, folder):
     house = House(folder, "rates")
     house.take(source / "ecb_reference_rates_since_2019.csv.gz", "ecb")
     cases = json.loads((source / "conversions.json").read_text())["cases"]
-    asked = " UNION ALL ".join(
-        f"SELECT {at} AS at, CAST(exchange_rate('{case['from']}', '{case['to']}', DATE '{case['date']}') AS VARCHAR) AS rate"
-        for at, case in enumerate(cases))
+    rows = ", ".join(f"({at}, '{case['from']}', '{case['to']}', '{case['date']}')" for at, case in enumerate(cases))
+    asked = ("SELECT at, CAST(exchange_rate(base, quote, CAST(day AS DATE)) AS VARCHAR) "
+             f"FROM (VALUES {rows}) AS cases (at, base, quote, day)")
     got = {at: (float(rate) * cases[at]["amount"],) for at, rate in house.ask(asked)}
     checks.same(f"rates: {len(cases)} conversions", got, {at: (Near(case["result"]),) for at, case in enumerate(cases)})
     said = house.run("sql", "SELECT exchange_rate('USD', 'EUR', DATE '2018-12-31')", refused=True)
@@ -319,9 +328,16 @@ def ga4(checks, folder):
     got = house.ask(
         "SELECT property(item, 'item_name'), sum(CAST(property(item, 'quantity') AS BIGINT)), "
         "sum(CAST(property(item, 'item_revenue_in_usd') AS DECIMAL(18, 6))) FROM (SELECT "
-        f"unnest(property_list(properties, 'items')) AS item {GA4} AND event = 'purchase') GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 10")
+        f"unnest(property_list(properties, 'items')) AS item {GA4} AND event = 'purchase') GROUP BY 1 ORDER BY 3 DESC NULLS LAST, 1 LIMIT 10")
     checks.same("ga4: items by revenue", {row[0]: tuple(row[1:]) for row in got},
                 {row[0]: tuple(row[1:]) for row in want["top_revenue_items"]})
+    anew = house.files / "day written anew.json"
+    duckdb.sql(f"COPY (SELECT * REPLACE (NULL AS user_ltv) FROM '{source}/ga4_events_sampled.parquet' "
+               f"WHERE event_date = '20201201') TO '{anew}' (FORMAT json)")
+    rows = len(anew.read_text().splitlines())
+    house.take(anew, "ga4_bigquery_export")
+    checks.same("ga4: a day written anew, in another format and with another column, adds nothing",
+                house.outcomes("ga4_bigquery_export"), {"kept": (want["rows"],), "duplicate": (rows,)})
     rates_file = real("ecb_fx") / "ecb_reference_rates_since_2019.csv.gz"
     house.take(rates_file, "ecb")
     got = house.ask("SELECT CAST(day AS VARCHAR), sum(convert(value, 'USD', 'EUR', day)) FROM (SELECT value, "
