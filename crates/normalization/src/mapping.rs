@@ -22,6 +22,7 @@ mod rate;
 mod reader;
 mod refund;
 mod row;
+mod scanner;
 mod spelling;
 mod template;
 mod trial;

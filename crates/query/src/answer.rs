@@ -57,6 +57,14 @@ impl Answer {
 }
 
 impl Stamp {
+    /// Says that the answer rests on rates that later publications may replace (`provisional_rate`).
+    pub fn note_provisional(&mut self) {
+        let note = "provisional_rate: no rate of the last days is published yet, so amounts may move";
+        if !self.notes.iter().any(|known| known == note) {
+            self.notes.push(note.to_owned());
+        }
+    }
+
     /// The stamp of an answer from a lake in which nothing was published yet is dated at the epoch.
     #[must_use]
     pub fn new(as_of: UtcMillis, zone: &str, simulated: bool) -> Self {

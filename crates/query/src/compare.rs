@@ -23,7 +23,7 @@ use crate::{
     calls::{Call, hint},
     engine::{EngineError, Expansion, Rules},
     funnel::table,
-    metric::{currency_code, stamped_model},
+    metric::{asked_currency, stamped_model},
     period::{Grain, Span},
 };
 
@@ -113,7 +113,7 @@ async fn pair(
         let (worth, counted) = (&worth.conversion.name, &counted.conversion.name);
         return Err(asked(format!("\"{worth}\" is worth money and \"{counted}\" is not, so they cannot be compared")));
     }
-    let currency = call.arguments.get("currency").map(|code| currency_code(code)).transpose()?;
+    let currency = asked_currency(call)?;
     if currency.is_some() && !a.money {
         let message = format!("\"{}\" is not worth money, so it takes no \"currency\"", a.conversion.name);
         return Err(asked(message));
@@ -121,8 +121,9 @@ async fn pair(
     let span = Span::of(call, &rules.settings().zone, Grain::All)?;
     stamp.notes.extend(notes(&a, &b, &span, &stamp.zone));
     let (from, to) = span.instants();
-    let a = a.counted(context, &(from..to), currency.as_deref(), stamp).await?;
-    let b = b.counted(context, &(from..to), currency.as_deref(), stamp).await?;
+    let currency = currency.as_ref().map(|currency| currency.code());
+    let a = a.counted(context, &(from..to), currency, stamp).await?;
+    let b = b.counted(context, &(from..to), currency, stamp).await?;
     Ok(Pair { a, b, span })
 }
 

@@ -17,7 +17,8 @@ use datafusion::{
 use definitions::{DefinitionError, Definitions};
 use futures::TryStreamExt;
 use lake::{Lake, LakeError};
-use model::{UtcMillis, traffic::ChannelRules};
+use model::{Currency, UtcMillis, traffic::ChannelRules};
+use reconcile::{RateError, Rates};
 use tables::{Table, TableError};
 use tokio::{runtime::Runtime, sync::Mutex};
 use tracing::{Instrument, info_span};
@@ -26,8 +27,10 @@ use crate::{
     answer::{Answer, DefinitionStamp, Stamp},
     bridge,
     calls::{self, Call},
+    currency,
     compare,
     derived::Derived,
+    exchange::{self, Exchange},
     facts_table, funnel,
     in_force::{Decisions, InForce},
     metric, period, property,
@@ -43,6 +46,8 @@ pub struct EngineSettings {
     pub zone: String,
     /// Web source → shop: whose order ids its pages speak of.
     pub shop_by_web_source: BTreeMap<String, String>,
+    /// Source whose rates convert amounts; none: the only one there is.
+    pub rates: Option<String>,
     /// Bytes that queries may hold at once; beyond it they spill.
     pub memory_bytes_max: usize,
 }
@@ -141,6 +146,14 @@ struct Ground {
     definitions_as_of: Option<UtcMillis>,
 }
 
+/// The calls of one question, and what they are answered from.
+struct Asked<'a> {
+    calls: &'a [Call],
+    ground: &'a Ground,
+    moment: Moment,
+    exchange: &'a Arc<Exchange>,
+}
+
 /// What the calls of one question are answered by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'a> {
@@ -161,8 +174,14 @@ pub struct Moment {
 pub enum Expansion {
     /// Rows.
     Table(Arc<dyn TableProvider>),
-    /// A query over the derived tables.
-    Query(String),
+    /// A query over the derived tables; with a currency, over those in it, and ending with
+    /// [`RATE_COLUMNS`](crate::currency::RATE_COLUMNS).
+    Query {
+        /// The statement.
+        sql: String,
+        /// The currency asked for.
+        converted: Option<Currency>,
+    },
 }
 
 impl Engine {
@@ -323,9 +342,12 @@ impl Answering {
         // Stored tables can be asked whatever is in force, so that what does not fit together can be found and mended.
         let ground = if needs_ground { Some(self.ground(moment, question.definitions_as_of).await?) } else { None };
         let context = self.context(moment, &references, !calls.is_empty(), ground.as_ref()).await?;
+        let exchange = Arc::new(Exchange::new(self.rates(moment).await?));
+        exchange::functions(&exchange).into_iter().for_each(|function| context.register_udf(function));
         if let Some(ground) = &ground {
             stamp.notes.extend(ground.notes());
-            self.answer_calls(&calls, ground, &context, &mut stamp).await?;
+            let asked = Asked { calls: &calls, ground, moment, exchange: &exchange };
+            self.answer_calls(&asked, &context, &mut stamp).await?;
         }
         let plan = context.state().statement_to_plan(statement).await?;
         SQLOptions::new()
@@ -338,7 +360,27 @@ impl Answering {
         stamp.certified = untouched && approved && !stamp.simulated && stamp.notes.is_empty();
         stamp.definitions.sort();
         stamp.definitions.dedup();
-        self.collect(&context, plan, question.rows_max, stamp).await
+        let mut answer = self.collect(&context, plan, question.rows_max, stamp).await?;
+        if exchange.provisional() {
+            answer.stamp.note_provisional();
+            answer.stamp.certified = false;
+        }
+        Ok(answer)
+    }
+
+    /// The rates known at a moment; or why it is not clear whose count.
+    async fn rates(&self, moment: Moment) -> Result<Result<Rates, String>, EngineError> {
+        let snapshot = self.lake.snapshot(Table::Rates).await?;
+        let mut facts = Vec::new();
+        for batch in self.lake.read(&snapshot, &[], Some(moment.known_at)).await? {
+            facts.extend(tables::rates::read_rates(&batch)?);
+        }
+        let mend = "; name one as workspace.rates";
+        let publisher = self.settings.rates.as_deref();
+        Ok(Rates::new(&facts, publisher).map_err(|error| match error {
+            RateError::SeveralPublishers { .. } => format!("{error}{mend}"),
+            error => error.to_string(),
+        }))
     }
 
     async fn collect(
@@ -416,14 +458,14 @@ impl Answering {
     /// Puts each call's answer in its place.
     async fn answer_calls(
         &self,
-        calls: &[Call],
-        ground: &Ground,
+        asked: &Asked<'_>,
         context: &SessionContext,
         stamp: &mut Stamp,
     ) -> Result<(), EngineError> {
+        let ground = asked.ground;
         let rules = &Rules { settings: &self.settings, in_force: &ground.in_force };
         let derived = &ground.derived;
-        for (index, call) in calls.iter().enumerate() {
+        for (index, call) in asked.calls.iter().enumerate() {
             stamp.definitions.extend(ground.in_force.channels_stamp.clone());
             let expansion = match call.function {
                 "metric" => metric::expand(rules, call, stamp)?,
@@ -437,11 +479,34 @@ impl Answering {
             };
             let provider = match expansion {
                 Expansion::Table(provider) => provider,
-                Expansion::Query(sql) => ordered(context.sql(&sql).await?).await?,
+                Expansion::Query { sql, converted: None } => ordered(context.sql(&sql).await?).await?,
+                Expansion::Query { sql, converted: Some(to) } => self.converted(asked, to, &sql, stamp).await?,
             };
             context.register_table(calls::table_name(index), provider)?;
         }
         Ok(())
+    }
+}
+
+impl Answering {
+    /// Answers a query over the derived tables in one currency.
+    async fn converted(
+        &self,
+        asked: &Asked<'_>,
+        to: Currency,
+        sql: &str,
+        stamp: &mut Stamp,
+    ) -> Result<Arc<dyn TableProvider>, EngineError> {
+        let context = self.context(asked.moment, &[], true, Some(asked.ground)).await?;
+        let zone = model::time::zone(&self.settings.zone).map_err(|error| EngineError::Asked { message: error.to_string() })?;
+        for (name, batch) in currency::tables(&asked.ground.derived, asked.exchange, to, &zone)? {
+            context.deregister_table(name)?;
+            context.register_batch(name, batch)?;
+        }
+        let frame = context.sql(sql).await?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let rows = currency::checked(&schema, &frame.collect().await?, stamp)?;
+        Ok(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?))
     }
 }
 

@@ -171,42 +171,100 @@ fn in_words(errors: &[DefinitionError]) -> String {
 mod tests {
     use super::*;
 
-    fn row(known_at: i64, in_force_at: i64, hash: &str, status: &str) -> Recorded {
-        let text = |text: &str| text.to_owned();
+    const FUNNEL: &str = "funnel: checkout\nstatus: draft\nunit: person\nwindow_hours: 168\nsteps: [{ label: a, event: view_item }, { label: b, event: purchase }]\n";
+
+    fn parsed(text: &str) -> Definitions {
+        Definitions::parse(&[("a.yaml".to_owned(), text.to_owned())]).expect("a sound definition")
+    }
+
+    fn shipped_channels() -> ChannelRules {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/channels.yaml");
+        let text = std::fs::read_to_string(file).expect("the shipped rules");
+        definitions::parse_yaml("channels.yaml", &text).expect("sound rules")
+    }
+
+    /// Rows that one text puts into `facts.definitions`.
+    fn rows(text: &str, known_at: i64, status: &str) -> Vec<Recorded> {
+        let row = |row: definitions::DefinitionText<'_>| recorded_row(row.kind, row.name, row.text, known_at, status);
+        parsed(text).stored_rows().into_iter().map(row).collect()
+    }
+
+    fn recorded_row(kind: &str, name: &str, text: &str, known_at: i64, status: &str) -> Recorded {
         Recorded {
             known_at: UtcMillis(known_at),
-            in_force_at: UtcMillis(in_force_at),
-            hash: text(hash),
+            in_force_at: UtcMillis(0),
+            hash: definitions::hash_of(text),
             definition: StoredDefinition {
-                kind: text("metric"),
-                name: text("orders"),
-                status: text(status),
-                text: text("{}"),
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                status: status.to_owned(),
+                text: text.to_owned(),
             },
         }
     }
 
+    fn decisions() -> Decisions {
+        Decisions::new(Arc::new(parsed(&FUNNEL.replace("168", "1"))), Arc::new(shipped_channels()))
+    }
+
+    /// Hours of the funnel's window and its hash, by what was known at an instant.
+    fn checkout(rows: &[Recorded], known_at: i64) -> Option<(i64, String)> {
+        let known = rows.iter().filter(|row| row.known_at.0 <= known_at).cloned().collect();
+        let in_force = decisions().read(&newest(known)).expect("what is in force fits together");
+        let funnel = in_force.definitions.funnel("checkout").ok()?;
+        Some((funnel.value.window_hours, funnel.hash.clone()))
+    }
+
     #[test]
-    fn the_last_to_be_known_is_in_force_whatever_the_order_of_rows() {
-        let rows = [
-            row(1, 9, "f", "approved"),
-            row(3, 1, "a", "draft"),
-            row(3, 2, "0", "approved"),
-            row(2, 9, "f", "approved"),
-        ];
-        for turn in 0..rows.len() {
-            let mut rows = rows.to_vec();
-            rows.rotate_left(turn);
-            assert_eq!(newest(rows), [row(3, 2, "0", "approved")]);
+    fn an_old_instant_is_answered_by_the_definition_of_then_under_its_hash() {
+        let changed = FUNNEL.replace("168", "24");
+        let mut all =
+            [rows(FUNNEL, 10, "approved"), rows(&changed, 20, "draft"), rows(&changed, 30, "withdrawn")].concat();
+        let hash = |text: &str| parsed(text).funnel("checkout").expect("there").hash.clone();
+        for _ in 0..all.len() {
+            all.rotate_left(1);
+            assert_eq!(checkout(&all, 9).map(|found| found.0), Some(1), "a lake without any is answered by the files");
+            assert_eq!(checkout(&all, 10), Some((168, hash(FUNNEL))));
+            assert_eq!(checkout(&all, 25), Some((24, hash(&changed))));
+            assert_eq!(checkout(&all, 30), None, "withdrawn, and the files do not bring it back");
         }
     }
 
     #[test]
-    fn channel_rules_come_back_from_their_json() {
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/channels.yaml");
-        let text = std::fs::read_to_string(file).expect("the shipped rules");
-        let rules: ChannelRules = definitions::parse_yaml("channels.yaml", &text).expect("sound rules");
+    fn of_one_instant_the_last_to_come_into_force_counts_then_the_greater_hash() {
+        let row = |in_force_at: i64, hash: &str| Recorded {
+            in_force_at: UtcMillis(in_force_at),
+            hash: hash.to_owned(),
+            ..recorded_row("metric", "orders", "{}", 1, "draft")
+        };
+        let rows = vec![row(1, "f"), row(2, "a"), row(2, "b")];
+        for turn in 0..rows.len() {
+            let mut rows = rows.clone();
+            rows.rotate_left(turn);
+            assert_eq!(newest(rows), [row(2, "b")]);
+        }
+    }
+
+    #[test]
+    fn channel_rules_are_versioned_too_and_what_derives_from_them_with_them() {
+        let mut rules = shipped_channels();
+        rules.fallback_channel = "Elsewhere".to_owned();
         let json = serde_json::to_string(&rules).expect("rules as JSON");
-        assert_eq!(serde_json::from_str::<ChannelRules>(&json).expect("JSON as rules"), rules);
+        let row = recorded_row(CHANNELS, "default", &json, 1, "approved");
+        let of_files = decisions().read(&[]).expect("the files");
+        let stored = decisions().read(std::slice::from_ref(&row)).expect("what is stored");
+        assert_eq!((&*stored.channels, &*of_files.channels), (&rules, &shipped_channels()));
+        assert_eq!(stored.channels_stamp.as_ref().map(|stamp| &stamp.hash), Some(&row.hash));
+        assert_eq!(stored.definitions, of_files.definitions, "no other definition is stored");
+        assert_ne!(stored.derived_by(), of_files.derived_by());
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_which_definition_it_is() {
+        let broken = recorded_row("funnel", "checkout", "{\"funnel\":\"checkout\"}", 1, "approved");
+        let problems = decisions().read(&[broken]).expect_err("a funnel without steps");
+        assert!(problems.contains("facts.definitions/funnel/checkout:1: missing key \"steps\""), "{problems}");
+        let rules = recorded_row(CHANNELS, "default", "{}", 1, "approved");
+        assert!(decisions().read(&[rules]).expect_err("no rules").starts_with("channels \"default\": missing field"));
     }
 }

@@ -3,7 +3,7 @@
 //! In reading order: [`engine`] (a question comes in), [`answer`] (what goes out), [`in_force`] (the definitions as of an
 //! instant), [`calls`] (table functions with named arguments), [`facts_table`] (stored tables), [`derived`] (persons,
 //! sessions, orders, ledger, touches, credits: pure functions of the facts at an instant), [`property`] (values out of
-//! JSON), and the questions that have a definition: [`metric`], [`funnel`], [`compare`], [`bridge`].
+//! JSON), `currency` and [`exchange`] (amounts in another currency), and the questions that have a definition: [`metric`], [`funnel`], [`compare`], [`bridge`].
 
 pub mod engine;
 
@@ -11,7 +11,9 @@ pub mod answer;
 pub mod calls;
 pub mod in_force;
 
+mod currency;
 pub mod derived;
+pub mod exchange;
 pub mod facts_table;
 pub mod property;
 

@@ -1,8 +1,10 @@
 //! `metric(name, …)` and `revenue_series(…)`: contracts become SQL over the derived tables.
 //!
-//! Amounts of different currencies are never added: an answer about money has a row for each currency.
+//! Amounts of different currencies are never added: an answer about money has a row for each currency, or all of them
+//! converted to the one that is asked for.
 
 use definitions::{Formula, MetricContract, MetricCurrency, MetricPart, MetricZone, SemanticModel};
+use model::Currency;
 
 use crate::{
     answer::{DefinitionStamp, Stamp},
@@ -35,7 +37,7 @@ pub(crate) fn expand(rules: &Rules<'_>, call: &Call, stamp: &mut Stamp) -> Resul
     let mut selects = Vec::new();
     for (position, part) in parts.iter().enumerate() {
         let model = stamped_model(rules, &part.of, stamp)?;
-        selects.push(part_select(contract, model, part, position, parts.len(), &span, by, currency.as_deref())?);
+        selects.push(part_select(contract, model, part, position, parts.len(), &span, by, currency)?);
     }
     let dimension = by.map_or(String::new(), |by| format!("{by}, "));
     let money = if contract.currency.is_some() { "currency, " } else { "" };
@@ -47,10 +49,12 @@ pub(crate) fn expand(rules: &Rules<'_>, call: &Call, stamp: &mut Stamp) -> Resul
     };
     let keys = format!("period, {dimension}{money}");
     let order = keys.trim_end_matches(", ");
-    Ok(Expansion::Query(format!(
-        "SELECT {keys}{values} FROM ({}) GROUP BY {order} ORDER BY {order}",
+    let (converted, rates) = conversion(currency);
+    let sql = format!(
+        "SELECT {keys}{values}{rates} FROM ({}) GROUP BY {order} ORDER BY {order}",
         selects.join(" UNION ALL ")
-    )))
+    );
+    Ok(Expansion::Query { sql, converted })
 }
 
 /// Answers `revenue_series(grain, from, to, zone, currency)`: the parts of the contract `revenue_per_session` beside the
@@ -71,7 +75,7 @@ pub(crate) fn expand_series(rules: &Rules<'_>, call: &Call, stamp: &mut Stamp) -
     let visits = sessions.aggregate_sql(denominator).ok_or_else(unsound)?;
     let counted = orders.aggregate_sql(numerator).ok_or_else(unsound)?;
     let span = Span::of(call, &rules.settings().zone, Grain::Week)?;
-    let currency = call.arguments.get("currency").map(|code| currency_code(code)).transpose()?;
+    let currency = asked_currency(call)?;
     let sessions = SeriesPart {
         from: sessions.from_sql(),
         basis: "sessions.started_at",
@@ -97,16 +101,35 @@ pub(crate) fn expand_series(rules: &Rules<'_>, call: &Call, stamp: &mut Stamp) -
         ledger("coalesce(sessions.started_at, ledger.placed_at)", &same_basis),
         ledger("ledger.occurred_at", &entry_date),
     ];
-    let union: Vec<String> = parts.iter().map(|part| part.select(&span, currency.as_deref())).collect();
-    Ok(Expansion::Query(format!(
+    let union: Vec<String> = parts.iter().map(|part| part.select(&span, currency)).collect();
+    let (converted, rates) = conversion(currency);
+    let sql = format!(
         "SELECT period, currency, CAST(sum(sessions) AS BIGINT) AS sessions, sum(counted) AS net_revenue, \
          CAST(sum(counted) AS DOUBLE) / nullif(CAST(sum(sessions) AS DOUBLE), 0) AS revenue_per_session, \
          sum(assigned) - sum(counted) AS excluded, sum(unassigned) AS unassigned, sum(ledger) AS ledger, \
          sum(assigned) + sum(unassigned) - sum(ledger) AS difference, \
-         sum(entered) AS ledger_entry_date, sum(entered) - sum(ledger) AS timing \
+         sum(entered) AS ledger_entry_date, sum(entered) - sum(ledger) AS timing{rates} \
          FROM ({}) WHERE currency IS NOT NULL GROUP BY period, currency ORDER BY period, currency",
         union.join(" UNION ALL ")
-    )))
+    );
+    Ok(Expansion::Query { sql, converted })
+}
+
+/// The currency to convert to, and the columns by which the answer is checked for missing rates.
+fn conversion(currency: Option<Currency>) -> (Option<Currency>, &'static str) {
+    let rates = ", max(rate_missing) AS rate_missing, bool_or(rate_provisional) AS rate_provisional";
+    (currency, if currency.is_some() { rates } else { "" })
+}
+
+/// The same columns in a SELECT over `relation`, of which only orders have rates.
+fn rate_columns(relation: &str, currency: Option<Currency>) -> String {
+    match (currency, relation) {
+        (None, _) => String::new(),
+        (Some(_), "orders") => {
+            ", max(orders.rate_missing) AS rate_missing, bool_or(orders.rate_provisional) AS rate_provisional".to_owned()
+        }
+        _ => ", CAST(NULL AS VARCHAR) AS rate_missing, false AS rate_provisional".to_owned(),
+    }
 }
 
 /// The contract whose parts the series shows.
@@ -123,15 +146,16 @@ struct SeriesPart<'a> {
 }
 
 impl SeriesPart<'_> {
-    fn select(&self, span: &Span, currency: Option<&str>) -> String {
+    fn select(&self, span: &Span, currency: Option<Currency>) -> String {
         let column = |name: &str| {
             let filled = self.columns.iter().find(|(column, _)| *column == name);
             let value = filled.map_or("0".to_owned(), |(_, aggregate)| format!("coalesce({aggregate}, 0)"));
             format!("CAST({value} AS DECIMAL(38, 6)) AS {name}")
         };
-        let only = currency.map_or(String::new(), |code| format!(" AND {} = '{code}'", self.currency));
+        let relation = if self.from.starts_with("orders AS ") || self.from.starts_with("ledger ") { "orders" } else { "" };
+        let rates = rate_columns(relation, currency);
         format!(
-            "SELECT {} AS period, {} AS currency, {} FROM {} WHERE {}{only} GROUP BY 1, 2",
+            "SELECT {} AS period, {} AS currency, {}{rates} FROM {} WHERE {} GROUP BY 1, 2",
             span.period(self.basis),
             self.currency,
             SERIES_COLUMNS.map(column).join(", "),
@@ -161,7 +185,7 @@ fn part_select(
     parts: usize,
     span: &Span,
     by: Option<&str>,
-    currency: Option<&str>,
+    currency: Option<Currency>,
 ) -> Result<String, EngineError> {
     let unsound = || EngineError::Asked { message: format!("metric \"{}\" does not fit its model", contract.name) };
     let basis = model.date_bases.get(&contract.date_basis).ok_or_else(unsound)?.to_string();
@@ -180,15 +204,12 @@ fn part_select(
             false => format!("CAST(NULL AS DECIMAL(38, 6)) AS part_{slot}"),
         });
     }
-    let mut conditions = vec![span.condition(&basis)];
-    if let Some(code) = currency {
-        conditions.push(format!("{}.currency = '{code}'", model.name));
-    }
     Ok(format!(
-        "SELECT {} FROM {} WHERE {} GROUP BY {}",
+        "SELECT {}{} FROM {} WHERE {} GROUP BY {}",
         columns.join(", "),
+        rate_columns(if model.table == "orders" { &model.name } else { "" }, currency),
         model.from_sql(),
-        conditions.join(" AND "),
+        span.condition(&basis),
         groups.join(", ")
     ))
 }
@@ -203,19 +224,24 @@ fn dimension<'a>(contract: &MetricContract, call: &'a Call) -> Result<Option<&'a
     Err(EngineError::Asked { message })
 }
 
-fn currency(contract: &MetricContract, call: &Call) -> Result<Option<String>, EngineError> {
-    let asked = call.arguments.get("currency").map(|code| currency_code(code)).transpose()?;
+fn currency(contract: &MetricContract, call: &Call) -> Result<Option<Currency>, EngineError> {
+    let asked = asked_currency(call)?;
     if asked.is_some() && contract.currency.is_none() {
         let message = format!("metric \"{}\" is not about money, so it takes no \"currency\"", contract.name);
         return Err(EngineError::Asked { message });
     }
     Ok(match contract.currency {
-        Some(MetricCurrency::Fixed(code)) => Some(code.code().to_owned()),
+        Some(MetricCurrency::Fixed(code)) => Some(code),
         _ => asked,
     })
 }
 
-pub(crate) fn currency_code(text: &str) -> Result<String, EngineError> {
-    let currency = model::Currency::try_from(text);
-    currency.map(|code| code.code().to_owned()).map_err(|error| EngineError::Asked { message: error.to_string() })
+/// The argument `currency` of a call: everything is converted to it.
+///
+/// # Errors
+/// [`EngineError::Asked`] where it is no code of ISO 4217.
+pub(crate) fn asked_currency(call: &Call) -> Result<Option<Currency>, EngineError> {
+    let read = |code: &String| Currency::try_from(code.as_str());
+    let asked = call.arguments.get("currency").map(read).transpose();
+    asked.map_err(|error| EngineError::Asked { message: error.to_string() })
 }

@@ -11,7 +11,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, ListBuilder, StringArray, StringBuilder},
+    array::{ArrayRef, AsArray, ListBuilder, StringArray, StringBuilder},
     datatypes::{DataType, Field},
 };
 use datafusion::{

@@ -46,6 +46,9 @@ pub struct Settings {
 pub struct Workspace {
     /// Reporting zone, IANA name: where days, weeks and months are cut.
     pub zone: String,
+    /// Source whose rates convert amounts, such as `ecb`; empty: the only one that has any.
+    #[serde(default)]
+    pub rates: String,
     /// Secret with which e-mail addresses and phone numbers are hashed on the way in. Never change it: the same
     /// address would become another person.
     pub contact_key: String,
@@ -74,7 +77,7 @@ pub struct Loaded {
 
 impl std::fmt::Debug for Workspace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workspace").field("zone", &self.zone).field("contact_key", &"<hidden>").finish()
+        f.debug_struct("Workspace").field("zone", &self.zone).field("rates", &self.rates).field("contact_key", &"<hidden>").finish()
     }
 }
 
@@ -88,6 +91,7 @@ impl Settings {
         EngineSettings {
             zone: self.workspace.zone.clone(),
             shop_by_web_source,
+            rates: Some(self.workspace.rates.clone()).filter(|source| !source.is_empty()),
             memory_bytes_max: self.query.memory_bytes_max,
         }
     }

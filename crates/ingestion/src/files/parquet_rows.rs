@@ -2,11 +2,10 @@
 //!
 //! Fields stand in the schema's order; nulls in objects are left out, in lists they are `null`. Whole numbers are JSON
 //! numbers, decimals are texts with all their digits, so that nobody reads them through a float; NaN and infinities,
-//! which JSON has not, are `null`. Days are `2026-01-05`; instants that know their zone are RFC 3339, those that do
-//! not are the same without a zone (`2026-01-05T10:00:00.123`), each with the digits it has. Bytes are hex, lower case.
+//! which JSON has not, are `null`. Days are `2026-01-05`; instants are RFC 3339 in UTC, whatever zone they name, and
+//! those that are of no zone are the same without the `Z`; each has 0, 3, 6 or 9 digits after the second, all it needs. Bytes are hex, lower case.
 
 use std::{
-    fmt::Write as _,
     fs::File,
     io::Write as _,
     sync::{
@@ -16,8 +15,11 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, StructArray},
-    datatypes::{DataType, Field, FieldRef},
+    array::{Array, AsArray, PrimitiveArray, StructArray},
+    datatypes::{
+        ArrowTimestampType, DataType, Field, FieldRef, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+        TimestampNanosecondType, TimestampSecondType,
+    },
     error::ArrowError,
     json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder},
     util::display::{ArrayFormatter, FormatOptions},
@@ -64,7 +66,7 @@ impl ParquetRows {
         let batches = builder.with_batch_size(batch_rows).with_offset(offset).build().map_err(damage)?;
         let bytes_read = Arc::clone(&store.bytes_read);
         let progress = Progress { bytes_read, bytes_total: store.bytes_total, rows_total, rows_read: skip };
-        let options = EncoderOptions::default().with_encoder_factory(Arc::new(DecimalsAsText));
+        let options = EncoderOptions::default().with_encoder_factory(Arc::new(TextsOfOurs));
         Ok(Self { batches, options, texts: Vec::new(), ends: Vec::new(), start: 0, progress })
     }
 
@@ -123,36 +125,60 @@ fn damage(problem: impl ToString) -> Damage {
     Damage { byte: None, problem: problem.to_string() }
 }
 
-/// Writes decimals as texts; everything else as Arrow does.
+/// Writes decimals and instants; everything else is written by Arrow.
 #[derive(Debug)]
-struct DecimalsAsText;
+struct TextsOfOurs;
 
-impl EncoderFactory for DecimalsAsText {
+impl EncoderFactory for TextsOfOurs {
     fn make_default_encoder<'a>(
         &self,
         _field: &'a FieldRef,
         array: &'a dyn Array,
         _options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
-        use DataType::{Decimal32, Decimal64, Decimal128, Decimal256};
-        if !matches!(array.data_type(), Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..)) {
-            return Ok(None);
-        }
-        let formatter = ArrayFormatter::try_new(array, &FormatOptions::new())?;
-        let encoder = DecimalEncoder { formatter, text: String::new() };
-        Ok(Some(NullableEncoder::new(Box::new(encoder), array.nulls().cloned())))
+        use DataType::{Decimal32, Decimal64, Decimal128, Decimal256, Timestamp};
+        let encoder: Box<dyn Encoder + 'a> = match array.data_type() {
+            Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) => {
+                Box::new(DecimalEncoder(ArrayFormatter::try_new(array, &FormatOptions::new())?))
+            }
+            Timestamp(TimeUnit::Second, Some(_)) => Box::new(InstantEncoder::<TimestampSecondType>::new(array)),
+            Timestamp(TimeUnit::Millisecond, Some(_)) => {
+                Box::new(InstantEncoder::<TimestampMillisecondType>::new(array))
+            }
+            Timestamp(TimeUnit::Microsecond, Some(_)) => {
+                Box::new(InstantEncoder::<TimestampMicrosecondType>::new(array))
+            }
+            Timestamp(TimeUnit::Nanosecond, Some(_)) => Box::new(InstantEncoder::<TimestampNanosecondType>::new(array)),
+            _ => return Ok(None),
+        };
+        Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
     }
 }
 
-struct DecimalEncoder<'a> {
-    formatter: ArrayFormatter<'a>,
-    text: String,
-}
+struct DecimalEncoder<'a>(ArrayFormatter<'a>);
 
 impl Encoder for DecimalEncoder<'_> {
     fn encode(&mut self, index: usize, out: &mut Vec<u8>) {
-        self.text.clear();
-        write!(self.text, "{}", self.formatter.value(index)).expect("a decimal has a text, and memory takes all");
-        write!(out, "\"{}\"", self.text).expect("memory takes all");
+        write!(out, "\"{}\"", self.0.value(index)).expect("a decimal has a text, and memory takes all");
+    }
+}
+
+/// An instant of a known zone. Arrow would need a table of zones to write it in its own.
+struct InstantEncoder<'a, T: ArrowTimestampType>(&'a PrimitiveArray<T>);
+
+impl<'a, T: ArrowTimestampType> InstantEncoder<'a, T> {
+    fn new(array: &'a dyn Array) -> Self {
+        Self(array.as_primitive())
+    }
+}
+
+impl<T: ArrowTimestampType> Encoder for InstantEncoder<'_, T> {
+    fn encode(&mut self, index: usize, out: &mut Vec<u8>) {
+        let written = match self.0.value_as_datetime(index) {
+            Some(instant) => write!(out, "\"{instant:?}Z\""),
+            // Beyond the calendar; the count stays for whoever refuses the row.
+            None => write!(out, "{}", self.0.value(index)),
+        };
+        written.expect("memory takes all");
     }
 }

@@ -5,6 +5,7 @@ use model::UtcMillis;
 
 use super::{
     decimal::Decimal,
+    expression::Expr,
     value::{EvalError, Settings, Value},
 };
 
@@ -136,8 +137,22 @@ pub(crate) fn call<'r>(function: Function, given: &[Value<'r>], settings: &Setti
     })
 }
 
+/// Finds mistakes in forms of days and names of zones that are written out.
+pub(crate) fn checked_constants(function: Function, arguments: &[Expr]) -> Result<(), String> {
+    if !matches!(function, Function::Date | Function::Instant) {
+        return Ok(());
+    }
+    if let Some(Expr::Text(form)) = arguments.get(1) {
+        form_problem(form).map_or(Ok(()), |problem| Err(format!("the form '{form}' cannot be read: {problem}")))?;
+    }
+    match arguments.get(2) {
+        Some(Expr::Text(zone)) => model::time::zone(zone).map(drop).map_err(|error| error.to_string()),
+        _ => Ok(()),
+    }
+}
+
 /// What is wrong with a form of days and instants such as `%d/%m/%Y`; none where it can be read.
-pub(crate) fn form_problem(form: &str) -> Option<String> {
+fn form_problem(form: &str) -> Option<String> {
     let sample = civil::date(2026, 1, 5).at(10, 11, 12, 0).to_zoned(TimeZone::UTC).ok()?;
     let read_back = strtime::format(form, &sample).and_then(|text| strtime::parse(form, text));
     read_back.err().map(|error| error.to_string())

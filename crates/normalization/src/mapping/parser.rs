@@ -1,12 +1,12 @@
 //! Reads an expression's text into a tree. Names are resolved on the way, so a misspelt one is found before any row.
 
-use std::{collections::BTreeMap, iter::Peekable, str::CharIndices};
+use std::collections::BTreeMap;
 
 use super::{
     decimal::Decimal,
     expression::{Arithmetic, Columns, Comparison, Expr, Step},
-    functions::Function,
-    functions::{FUNCTIONS, form_problem},
+    functions::{FUNCTIONS, checked_constants},
+    scanner::{Scanner, expected_at},
     spelling,
 };
 
@@ -30,18 +30,17 @@ pub(crate) struct Names<'a> {
 /// # Errors
 /// What is wrong and at which character.
 pub(crate) fn parse(text: &str, names: Names<'_>) -> Result<Expr, String> {
-    let mut parser = Parser { text, chars: text.char_indices().peekable(), names, depth: 0 };
+    let mut parser = Parser { scan: Scanner::new(text), names, depth: 0 };
     let tree = parser.either()?;
-    parser.space();
-    match parser.chars.peek() {
+    parser.scan.space();
+    match parser.scan.chars.peek() {
         None => Ok(tree),
-        Some(_) => Err(parser.expected("an operator or the end")),
+        Some(_) => Err(parser.scan.expected("an operator or the end")),
     }
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    chars: Peekable<CharIndices<'a>>,
+    scan: Scanner<'a>,
     names: Names<'a>,
     depth: usize,
 }
@@ -55,7 +54,7 @@ impl Parser<'_> {
             return Err(format!("nested deeper than {DEPTH_MAX} levels; name parts of it under \"let\""));
         }
         let mut tree = self.both()?;
-        while self.word("or") {
+        while self.scan.word("or") {
             tree = Expr::Or(Box::new(tree), Box::new(self.both()?));
         }
         self.depth -= 1;
@@ -64,7 +63,7 @@ impl Parser<'_> {
 
     fn both(&mut self) -> Parsed {
         let mut tree = self.negation()?;
-        while self.word("and") {
+        while self.scan.word("and") {
             tree = Expr::And(Box::new(tree), Box::new(self.negation()?));
         }
         Ok(tree)
@@ -72,7 +71,7 @@ impl Parser<'_> {
 
     fn negation(&mut self) -> Parsed {
         let mut negated = false;
-        while self.word("not") {
+        while self.scan.word("not") {
             negated = !negated;
         }
         let tree = self.comparison()?;
@@ -81,21 +80,21 @@ impl Parser<'_> {
 
     fn comparison(&mut self) -> Parsed {
         let tree = self.joined()?;
-        if self.word("is") {
-            let negated = self.word("not");
-            if !self.word("null") {
-                return Err(self.expected("\"null\" after \"is\""));
+        if self.scan.word("is") {
+            let negated = self.scan.word("not");
+            if !self.scan.word("null") {
+                return Err(self.scan.expected("\"null\" after \"is\""));
             }
             return Ok(negated_if(negated, Expr::IsNull(Box::new(tree))));
         }
-        let negated = self.word("not");
-        if self.word("in") {
-            self.must("(")?;
+        let negated = self.scan.word("not");
+        if self.scan.word("in") {
+            self.scan.must("(")?;
             let list = self.list(")")?;
             return Ok(negated_if(negated, Expr::In(Box::new(tree), list)));
         }
         if negated {
-            return Err(self.expected("\"in\" after \"not\""));
+            return Err(self.scan.expected("\"in\" after \"not\""));
         }
         for (sign, comparison) in [
             ("!=", Comparison::Unequal),
@@ -106,9 +105,9 @@ impl Parser<'_> {
             ("<", Comparison::Less),
             (">", Comparison::Greater),
         ] {
-            if self.sign(sign) {
-                if self.sign("=") {
-                    return Err(self.expected("one \"=\""));
+            if self.scan.sign(sign) {
+                if self.scan.sign("=") {
+                    return Err(self.scan.expected("one \"=\""));
                 }
                 return Ok(Expr::Compare(comparison, Box::new(tree), Box::new(self.joined()?)));
             }
@@ -118,7 +117,7 @@ impl Parser<'_> {
 
     fn joined(&mut self) -> Parsed {
         let mut tree = self.sum()?;
-        while self.sign("||") {
+        while self.scan.sign("||") {
             tree = Expr::Join(Box::new(tree), Box::new(self.sum()?));
         }
         Ok(tree)
@@ -128,8 +127,8 @@ impl Parser<'_> {
         let mut tree = self.product()?;
         loop {
             let operation = match () {
-                () if self.sign("+") => Arithmetic::Add,
-                () if self.sign("-") => Arithmetic::Subtract,
+                () if self.scan.sign("+") => Arithmetic::Add,
+                () if self.scan.sign("-") => Arithmetic::Subtract,
                 () => return Ok(tree),
             };
             tree = Expr::Arithmetic(operation, Box::new(tree), Box::new(self.product()?));
@@ -140,8 +139,8 @@ impl Parser<'_> {
         let mut tree = self.signed()?;
         loop {
             let operation = match () {
-                () if self.sign("*") => Arithmetic::Multiply,
-                () if self.sign("/") => Arithmetic::Divide,
+                () if self.scan.sign("*") => Arithmetic::Multiply,
+                () if self.scan.sign("/") => Arithmetic::Divide,
                 () => return Ok(tree),
             };
             tree = Expr::Arithmetic(operation, Box::new(tree), Box::new(self.signed()?));
@@ -150,7 +149,7 @@ impl Parser<'_> {
 
     fn signed(&mut self) -> Parsed {
         let mut negative = false;
-        while self.sign("-") {
+        while self.scan.sign("-") {
             negative = !negative;
         }
         let tree = self.with_path()?;
@@ -164,35 +163,35 @@ impl Parser<'_> {
     }
 
     fn operand(&mut self) -> Parsed {
-        self.space();
-        let start = self.at();
-        match self.chars.peek().map(|(_, c)| *c) {
+        self.scan.space();
+        let start = self.scan.at();
+        match self.scan.chars.peek().map(|(_, c)| *c) {
             Some('(') => {
-                self.chars.next();
+                self.scan.chars.next();
                 let tree = self.either()?;
-                self.must(")")?;
+                self.scan.must(")")?;
                 Ok(tree)
             }
-            Some('\'') => Ok(Expr::Text(self.quoted('\'')?)),
+            Some('\'') => Ok(Expr::Text(self.scan.quoted('\'')?)),
             Some('"') => {
-                let name = self.quoted('"')?;
+                let name = self.scan.quoted('"')?;
                 Ok(Expr::Column(self.names.columns.number(&name)))
             }
             Some('/') => self.pointer(),
             Some('$') => self.special(),
             Some(c) if c.is_ascii_digit() || c == '.' => {
-                let digits = self.take_while(|c| c.is_ascii_digit() || c == '.');
+                let digits = self.scan.take_while(|c| c.is_ascii_digit() || c == '.');
                 Decimal::parse(&digits)
                     .map(Expr::Number)
                     .ok_or_else(|| expected_at(start, "a number such as 12.50", &digits))
             }
             Some(c) if c.is_alphabetic() || c == '_' => self.named(start),
-            _ => Err(self.expected("a column, a number, a 'text' or a function")),
+            _ => Err(self.scan.expected("a column, a number, a 'text' or a function")),
         }
     }
 
     fn named(&mut self, start: usize) -> Parsed {
-        let name = self.name();
+        let name = self.scan.name();
         let word = name.to_ascii_lowercase();
         match word.as_str() {
             "null" => return Ok(Expr::Null),
@@ -206,8 +205,8 @@ impl Parser<'_> {
             }
             _ => {}
         }
-        if self.chars.peek().is_some_and(|(_, c)| *c == '(') {
-            self.chars.next();
+        if self.scan.chars.peek().is_some_and(|(_, c)| *c == '(') {
+            self.scan.chars.next();
             return self.call(&word, start);
         }
         if let Some(level) = self.names.items.iter().rposition(|item| *item == name) {
@@ -239,24 +238,24 @@ impl Parser<'_> {
 
     fn list(&mut self, end: &str) -> Result<Vec<Expr>, String> {
         let mut list = Vec::new();
-        if self.sign(end) {
+        if self.scan.sign(end) {
             return Ok(list);
         }
         loop {
             list.push(self.either()?);
-            if self.sign(end) {
+            if self.scan.sign(end) {
                 return Ok(list);
             }
-            if !self.sign(",") {
-                return Err(self.expected(&format!("\",\" or \"{end}\"")));
+            if !self.scan.sign(",") {
+                return Err(self.scan.expected(&format!("\",\" or \"{end}\"")));
             }
         }
     }
 
     fn special(&mut self) -> Parsed {
-        let start = self.at();
-        self.chars.next();
-        let name = self.name();
+        let start = self.scan.at();
+        self.scan.chars.next();
+        let name = self.scan.name();
         match name.as_str() {
             "file" => Ok(Expr::File),
             "row" => Ok(Expr::Row),
@@ -270,9 +269,9 @@ impl Parser<'_> {
     /// `/customer/id`: the first part is a column.
     fn pointer(&mut self) -> Parsed {
         let mut parts = Vec::new();
-        while self.chars.peek().is_some_and(|(_, c)| *c == '/') {
-            self.chars.next();
-            let part = self.take_while(|c| c.is_alphanumeric() || "_~.:@$".contains(c));
+        while self.scan.chars.peek().is_some_and(|(_, c)| *c == '/') {
+            self.scan.chars.next();
+            let part = self.scan.take_while(|c| c.is_alphanumeric() || "_~.:@$".contains(c));
             parts.push(part.replace("~1", "/").replace("~0", "~"));
         }
         let mut parts = parts.into_iter();
@@ -282,27 +281,27 @@ impl Parser<'_> {
                 let steps: Vec<Step> = parts.map(Step::Either).collect();
                 Ok(if steps.is_empty() { column } else { Expr::Path(Box::new(column), steps) })
             }
-            None => Err(self.expected("a JSON pointer such as /customer/id")),
+            None => Err(self.scan.expected("a JSON pointer such as /customer/id")),
         }
     }
 
     fn steps(&mut self) -> Result<Vec<Step>, String> {
         let mut steps = Vec::new();
         loop {
-            match self.chars.peek().map(|(_, c)| *c) {
+            match self.scan.chars.peek().map(|(_, c)| *c) {
                 Some('.') => {
-                    self.chars.next();
-                    let quoted = self.chars.peek().is_some_and(|(_, c)| *c == '"');
-                    let name = if quoted { self.quoted('"')? } else { self.name() };
+                    self.scan.chars.next();
+                    let quoted = self.scan.chars.peek().is_some_and(|(_, c)| *c == '"');
+                    let name = if quoted { self.scan.quoted('"')? } else { self.scan.name() };
                     if name.is_empty() {
-                        return Err(self.expected("the name of a member after \".\""));
+                        return Err(self.scan.expected("the name of a member after \".\""));
                     }
                     steps.push(Step::Member(name));
                 }
                 Some('[') => {
-                    self.chars.next();
+                    self.scan.chars.next();
                     steps.push(self.bracket()?);
-                    self.must("]")?;
+                    self.scan.must("]")?;
                 }
                 _ => return Ok(steps),
             }
@@ -311,131 +310,34 @@ impl Parser<'_> {
 
     /// What stands in `[0]`, `["name"]`, `[key=value]`, `[key='a value']`.
     fn bracket(&mut self) -> Result<Step, String> {
-        self.space();
-        match self.chars.peek().map(|(_, c)| *c) {
-            Some('"') => return Ok(Step::Member(self.quoted('"')?)),
-            Some('\'') => return Ok(Step::Member(self.quoted('\'')?)),
+        self.scan.space();
+        match self.scan.chars.peek().map(|(_, c)| *c) {
+            Some('"') => return Ok(Step::Member(self.scan.quoted('"')?)),
+            Some('\'') => return Ok(Step::Member(self.scan.quoted('\'')?)),
             _ => {}
         }
-        let key = self.take_while(|c| c.is_alphanumeric() || c == '_');
-        if self.sign("=") {
-            self.space();
-            let quoted = self.chars.peek().is_some_and(|(_, c)| *c == '\'');
-            let value =
-                if quoted { self.quoted('\'')? } else { self.take_while(|c| c.is_alphanumeric() || "_-.".contains(c)) };
+        let key = self.scan.take_while(|c| c.is_alphanumeric() || c == '_');
+        if self.scan.sign("=") {
+            self.scan.space();
+            let quoted = self.scan.chars.peek().is_some_and(|(_, c)| *c == '\'');
+            let value = if quoted {
+                self.scan.quoted('\'')?
+            } else {
+                self.scan.take_while(|c| c.is_alphanumeric() || "_-.".contains(c))
+            };
             if key.is_empty() || value.is_empty() {
-                return Err(self.expected("a look-up such as [key=page_location]"));
+                return Err(self.scan.expected("a look-up such as [key=page_location]"));
             }
             return Ok(Step::Where { key, value });
         }
-        key.parse().map(Step::Element).map_err(|_| self.expected("a place such as [0] or a look-up such as [key=name]"))
+        key.parse()
+            .map(Step::Element)
+            .map_err(|_| self.scan.expected("a place such as [0] or a look-up such as [key=name]"))
     }
-
-    /// A text between `mark`s, in which a doubled one stands for itself.
-    fn quoted(&mut self, mark: char) -> Result<String, String> {
-        let start = self.at();
-        self.chars.next();
-        let mut text = String::new();
-        while let Some((_, c)) = self.chars.next() {
-            if c != mark {
-                text.push(c);
-            } else if self.chars.peek().is_some_and(|(_, next)| *next == mark) {
-                self.chars.next();
-                text.push(mark);
-            } else {
-                return Ok(text);
-            }
-        }
-        Err(format!("at character {}: {mark} is never closed", start + 1))
-    }
-
-    fn name(&mut self) -> String {
-        self.take_while(|c| c.is_alphanumeric() || c == '_')
-    }
-
-    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> String {
-        let mut text = String::new();
-        while let Some((_, c)) = self.chars.next_if(|(_, c)| belongs(*c)) {
-            text.push(c);
-        }
-        text
-    }
-
-    fn space(&mut self) {
-        while self.chars.next_if(|(_, c)| c.is_whitespace()).is_some() {}
-    }
-
-    /// Takes the word where it stands next and is whole.
-    fn word(&mut self, word: &str) -> bool {
-        self.space();
-        let rest = self.rest();
-        let next = rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-        let whole = !rest.get(word.len()..).unwrap_or_default().starts_with(|c: char| c.is_alphanumeric() || c == '_');
-        if next && whole {
-            self.skip(word);
-        }
-        next && whole
-    }
-
-    /// Takes the sign where it stands next.
-    fn sign(&mut self, sign: &str) -> bool {
-        self.space();
-        let next = self.rest().starts_with(sign);
-        if next {
-            self.skip(sign);
-        }
-        next
-    }
-
-    fn skip(&mut self, taken: &str) {
-        for _ in taken.chars() {
-            self.chars.next();
-        }
-    }
-
-    fn must(&mut self, sign: &str) -> Result<(), String> {
-        if self.sign(sign) { Ok(()) } else { Err(self.expected(&format!("\"{sign}\""))) }
-    }
-
-    fn rest(&mut self) -> &str {
-        let at = self.chars.peek().map_or(self.text.len(), |(at, _)| *at);
-        self.text.get(at..).unwrap_or_default()
-    }
-
-    /// Characters before the next one.
-    fn at(&mut self) -> usize {
-        let rest = self.rest().chars().count();
-        self.text.chars().count() - rest
-    }
-
-    fn expected(&mut self, what: &str) -> String {
-        let at = self.at();
-        let found: String = self.rest().chars().take(16).collect();
-        expected_at(at, what, &found)
-    }
-}
-
-fn expected_at(at: usize, what: &str, found: &str) -> String {
-    let found = if found.is_empty() { "the end".to_owned() } else { format!("\"{found}\"") };
-    format!("at character {}: expected {what}, found {found}", at + 1)
 }
 
 fn negated_if(negated: bool, tree: Expr) -> Expr {
     if negated { Expr::Not(Box::new(tree)) } else { tree }
-}
-
-/// Finds mistakes in forms of days and names of zones that are written out.
-fn checked_constants(function: Function, arguments: &[Expr]) -> Result<(), String> {
-    if !matches!(function, Function::Date | Function::Instant) {
-        return Ok(());
-    }
-    if let Some(Expr::Text(form)) = arguments.get(1) {
-        form_problem(form).map_or(Ok(()), |problem| Err(format!("the form '{form}' cannot be read: {problem}")))?;
-    }
-    match arguments.get(2) {
-        Some(Expr::Text(zone)) => model::time::zone(zone).map(drop).map_err(|error| error.to_string()),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ fn compare(test: &MappingTest, outcomes: &[Verdict]) -> Result<(), String> {
                 (test.rejected.as_deref(), format!("rejected: {} ({})", reject.reason, reject.message))
             }
             Verdict::Ignored { reason } => (test.ignored.as_deref(), format!("ignored: {reason}")),
-            Verdict::Facts(facts) => (None, format!("{} facts", facts.len())),
+            Verdict::Facts(facts) => (None, format!("kept, with {} facts", facts.len())),
         };
         let reason = match outcome {
             Verdict::Rejected(reject) => Some(reject.reason),

@@ -59,6 +59,44 @@ fn the_tests_inside_every_mapping_pass() {
 }
 
 #[test]
+fn a_test_whose_expectation_is_wrong_fails_and_says_what_differs() {
+    let outcome = |expected: &str| {
+        let test = format!(
+            "tests: [{{ name: t, row: {{ id: 7, at: 2026-01-05T10:00:00Z, price: '1.50' }}, {expected} }}]\nfacts:"
+        );
+        let results = compiled(&order_with(("facts:", &test))).run_tests();
+        (results[0].passed, results[0].detail.clone())
+    };
+    for right in [
+        "facts: [{ order: { total: 1.5, processed_at: '2026-01-05T11:00:00+01:00', lines: [{ price: '1.500' }] } }]",
+        "facts: [{ order: {} }]",
+    ] {
+        assert_eq!(outcome(right), (true, String::new()), "{right}");
+    }
+    for (wrong, detail) in [
+        ("facts: [{ order: { total: 1.51 } }]", "order[0].total is \"1.50\", expected 1.51"),
+        ("facts: [{ order: { lines: [] } }]", "order[0].lines is"),
+        ("facts: [{ order: { lines: [{ sku: a }] } }]", "order[0].lines[0].sku is null, expected \"a\""),
+        ("facts: [{ order: { totl: 1.5 } }]", "order[0].totl is null"),
+        ("facts: [{ order: {} }, { order: {} }]", "2 of order were expected, there are 1; all facts: order"),
+        ("facts: [{ refund: {} }]", "1 of refund were expected, there are 0"),
+        ("facts: []", "no facts were expected, there are 1"),
+        ("rejected: missing_field", "row 0 is kept, with 1 facts"),
+        ("ignored: filtered", "row 0 is kept, with 1 facts"),
+    ] {
+        let (passed, found) = outcome(wrong);
+        assert!(!passed && found.starts_with(detail), "{wrong}: {found}");
+    }
+    let rejected = order_with((
+        "facts:",
+        "tests: [{ name: t, row: { id: 7 }, rejected: malformed_field }, { name: u, row: { id: 7 }, facts: [] }]\nfacts:",
+    ));
+    let details: Vec<String> = compiled(&rejected).run_tests().into_iter().map(|result| result.detail).collect();
+    assert!(details[0].starts_with("row 0 is rejected: missing_field"), "{}", details[0]);
+    assert!(details[1].starts_with("row 0 is rejected: missing field"), "{}", details[1]);
+}
+
+#[test]
 fn a_mapping_is_stored_as_sorted_json_and_read_back_the_same() {
     for (place, text) in all_mappings() {
         let file = parsed(&text);

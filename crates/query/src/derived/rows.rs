@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use arrow::array::RecordBatch;
 use journey::Assignment;
-use model::{Claim, Node};
-use reconcile::{EntryKind, LedgerEntry, OrderMeasures};
+use model::{Claim, Currency, Node};
+use reconcile::{LedgerEntry, OrderMeasures};
 use tables::{Column, Stored, Value, encode_columns, optional, required};
 
 use crate::{
@@ -99,9 +99,42 @@ pub fn sessions(derived: &Derived) -> Result<RecordBatch, EngineError> {
 /// # Errors
 /// [`EngineError::Table`] where rows cannot be arranged.
 pub fn orders(derived: &Derived) -> Result<RecordBatch, EngineError> {
+    let own = |order: &OrderRow| OrderAmounts {
+        currency: order.posted.currency,
+        measures: order.measures,
+        placement_total_micros: order.placement_total_micros,
+        rate_missing: None,
+        rate_provisional: false,
+    };
+    orders_as(derived, derived.orders.iter().map(own))
+}
+
+/// What an order adds up to in one currency.
+#[derive(Debug, Clone)]
+pub struct OrderAmounts {
+    /// The currency.
+    pub currency: Currency,
+    /// Sums, micros.
+    pub measures: OrderMeasures,
+    /// Total at placement, micros.
+    pub placement_total_micros: i64,
+    /// Why the order has no amounts in that currency; the sums are 0 then and must not be used.
+    pub rate_missing: Option<String>,
+    /// True where the rate may still be replaced by a later publication.
+    pub rate_provisional: bool,
+}
+
+/// `orders` with amounts other than its own, in the order of `derived.orders`.
+///
+/// # Errors
+/// [`EngineError::Table`] where rows cannot be arranged.
+pub fn orders_as(
+    derived: &Derived,
+    amounts: impl Iterator<Item = OrderAmounts>,
+) -> Result<RecordBatch, EngineError> {
     struct Row<'a> {
         order: &'a OrderRow,
-        measures: OrderMeasures,
+        amounts: OrderAmounts,
         person: Option<String>,
         session: Option<String>,
         reason: Option<&'static str>,
@@ -110,7 +143,8 @@ pub fn orders(derived: &Derived) -> Result<RecordBatch, EngineError> {
     let rows: Vec<Row<'_>> = derived
         .orders
         .iter()
-        .map(|order| {
+        .zip(amounts)
+        .map(|(order, amounts)| {
             let (session, reason) = match order.assignment {
                 Assignment::Session(number) => {
                     (derived.sessions.get(number as usize).map(|session| format!("{:032x}", session.key)), None)
@@ -119,7 +153,7 @@ pub fn orders(derived: &Derived) -> Result<RecordBatch, EngineError> {
             };
             Row {
                 order,
-                measures: order.measures,
+                amounts,
                 person: derived.person_id(order.person),
                 session,
                 reason,
@@ -134,7 +168,7 @@ pub fn orders(derived: &Derived) -> Result<RecordBatch, EngineError> {
         required("order_name", "What the shop's people call it", Value::Text(|r| Some(Cow::Borrowed(&r.order.name)))),
         optional("person_id", "The person", Value::Text(|r| r.person.as_deref().map(Cow::from))),
         required("placed_at", "The order's date, UTC", Value::Instant(|r| Some(r.order.posted.placed_at))),
-        required("currency", "The shop's", Value::Text(|r| Some(r.order.posted.currency.code().to_owned().into()))),
+        required("currency", "The shop's", Value::Text(|r| Some(r.amounts.currency.code().to_owned().into()))),
         required("sales_channel", "web, pos, …", Value::Text(|r| Some(Cow::Borrowed(&r.order.sales_channel)))),
         required("test", "In no measure", Value::Flag(|r| Some(r.order.posted.test))),
         required("cancelled", "Cancelled", Value::Flag(|r| Some(r.order.posted.cancelled))),
@@ -142,21 +176,27 @@ pub fn orders(derived: &Derived) -> Result<RecordBatch, EngineError> {
         required("assigned", "A session led to it", Value::Flag(|r| Some(r.session.is_some()))),
         optional("session_id", "That session", Value::Text(|r| r.session.as_deref().map(Cow::from))),
         optional("unassigned_reason", "Why there is none", Value::Text(|r| r.reason.map(Cow::from))),
-        required("gross_sales", "Sales ex tax", Value::Amount(|r| Some(r.measures.gross_sales))),
-        required("discounts", "Negative", Value::Amount(|r| Some(r.measures.discounts))),
-        required("refunds", "Goods that went back, negative", Value::Amount(|r| Some(sum_of(r.order, &REFUNDS)))),
-        required("adjustments", "Refund adjustments", Value::Amount(|r| Some(sum_of(r.order, &ADJUSTMENTS)))),
-        required("net_revenue", "Ex tax, with all refunds", Value::Amount(|r| Some(r.measures.net_revenue))),
-        required("shipping", "Net of refunds", Value::Amount(|r| Some(r.measures.shipping))),
-        required("tax", "Net of refunds", Value::Amount(|r| Some(r.measures.tax))),
-        required("total", "All in, with all refunds", Value::Amount(|r| Some(r.measures.total))),
-        required("placement_total", "All in, at placement", Value::Amount(|r| Some(r.order.placement_total_micros))),
+        required("gross_sales", "Sales ex tax", Value::Amount(|r| Some(r.amounts.measures.gross_sales))),
+        required("discounts", "Negative", Value::Amount(|r| Some(r.amounts.measures.discounts))),
+        required("refunds", "Goods that went back, negative", Value::Amount(|r| Some(r.amounts.measures.refunds))),
+        required("adjustments", "Refund adjustments", Value::Amount(|r| Some(r.amounts.measures.adjustments))),
+        required("net_revenue", "Ex tax, with all refunds", Value::Amount(|r| Some(r.amounts.measures.net_revenue))),
+        required("shipping", "Net of refunds", Value::Amount(|r| Some(r.amounts.measures.shipping))),
+        required("tax", "Net of refunds", Value::Amount(|r| Some(r.amounts.measures.tax))),
+        required("total", "All in, with all refunds", Value::Amount(|r| Some(r.amounts.measures.total))),
+        required("placement_total", "All in, at placement", Value::Amount(|r| Some(r.amounts.placement_total_micros))),
         optional(
             "properties",
             "The rest, a JSON object",
             Value::Text(|r| r.order.properties.as_deref().map(Cow::from)),
         ),
         required("footing_gap", "What the entries do not explain", Value::Amount(|r| Some(r.gap_micros))),
+        optional(
+            "rate_missing",
+            "Why there are no amounts in the currency asked for",
+            Value::Text(|r| r.amounts.rate_missing.as_deref().map(Cow::from)),
+        ),
+        required("rate_provisional", "A later rate may replace its own", Value::Flag(|r| Some(r.amounts.rate_provisional))),
     ];
     Ok(encode_columns(&columns, &rows)?)
 }
@@ -166,14 +206,32 @@ pub fn orders(derived: &Derived) -> Result<RecordBatch, EngineError> {
 /// # Errors
 /// [`EngineError::Table`] where rows cannot be arranged.
 pub fn ledger(derived: &Derived) -> Result<RecordBatch, EngineError> {
+    let own = |entry: &LedgerEntry| (entry.micros, entry.currency);
+    ledger_as(derived, derived.orders.iter().map(|order| order.posted.entries.iter().map(own).collect()))
+}
+
+/// `ledger` with amounts other than its own, by order in the order of `derived.orders` and by entry in theirs.
+///
+/// # Errors
+/// [`EngineError::Table`] where rows cannot be arranged.
+pub fn ledger_as(
+    derived: &Derived,
+    amounts: impl Iterator<Item = Vec<(i64, Currency)>>,
+) -> Result<RecordBatch, EngineError> {
     struct Row<'a> {
         order: &'a OrderRow,
         entry: &'a LedgerEntry,
+        micros: i64,
+        currency: Currency,
     }
     let mut rows: Vec<Row<'_>> = derived
         .orders
         .iter()
-        .flat_map(|order| order.posted.entries.iter().map(move |entry| Row { order, entry }))
+        .zip(amounts)
+        .flat_map(|(order, amounts)| {
+            let entries = order.posted.entries.iter().zip(amounts);
+            entries.map(move |(entry, (micros, currency))| Row { order, entry, micros, currency })
+        })
         .collect();
     rows.sort_by(|a, b| (a.entry.occurred_at, &a.entry.entry_id).cmp(&(b.entry.occurred_at, &b.entry.entry_id)));
     let columns: Vec<Column<Row<'_>>> = vec![
@@ -189,8 +247,8 @@ pub fn ledger(derived: &Derived) -> Result<RecordBatch, EngineError> {
         ),
         required("occurred_at", "The entry's own date, UTC", Value::Instant(|r| Some(r.entry.occurred_at))),
         required("placed_at", "The order's date, UTC", Value::Instant(|r| Some(r.order.posted.placed_at))),
-        required("amount", "In `currency`, signed", Value::Amount(|r| Some(r.entry.micros))),
-        required("currency", "The shop's", Value::Text(|r| Some(r.entry.currency.code().to_owned().into()))),
+        required("amount", "In `currency`, signed", Value::Amount(|r| Some(r.micros))),
+        required("currency", "The shop's", Value::Text(|r| Some(r.currency.code().to_owned().into()))),
         required("in_net_revenue", "Counts into net revenue", Value::Flag(|r| Some(in_net_revenue(r.entry)))),
         required("derived", "No document states it", Value::Flag(|r| Some(r.entry.derived))),
         required("test", "Of a test order: in no measure", Value::Flag(|r| Some(r.entry.test))),
@@ -302,14 +360,6 @@ pub fn claims(derived: &Derived) -> Result<RecordBatch, EngineError> {
 #[must_use]
 pub fn receiver(touch: Option<&attribution::TouchRow>) -> &str {
     touch.map_or("unattributed", |touch| touch.channel.as_str())
-}
-
-const REFUNDS: [EntryKind; 2] = [EntryKind::RefundSale, EntryKind::RefundDiscount];
-const ADJUSTMENTS: [EntryKind; 1] = [EntryKind::RefundAdjustment];
-
-/// Micros of an order's entries of some kinds.
-fn sum_of(order: &OrderRow, kinds: &[EntryKind]) -> i64 {
-    order.posted.entries.iter().filter(|entry| kinds.contains(&entry.kind)).map(|entry| entry.micros).sum()
 }
 
 fn order_key(order: &OrderRow) -> String {

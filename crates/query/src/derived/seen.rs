@@ -3,7 +3,6 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use arrow::array::RecordBatch;
-use model::UtcMillis;
 use tables::{Column, Value, encode_columns, optional, required};
 
 use crate::{

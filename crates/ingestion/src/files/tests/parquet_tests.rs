@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, BinaryArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch,
+        Array, ArrayRef, BinaryArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch,
         StringArray, StructArray, TimestampMicrosecondArray, TimestampNanosecondArray,
     },
     buffer::OffsetBuffer,
@@ -42,10 +42,14 @@ fn batch() -> RecordBatch {
 
 /// Twenty times the two rows, `group_rows` to a row group.
 pub(super) fn sample(group_rows: usize) -> Vec<u8> {
+    repeated(20, group_rows)
+}
+
+fn repeated(times: usize, group_rows: usize) -> Vec<u8> {
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
     let batch = batch();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).expect("a writer");
-    for _ in 0..20 {
+    for _ in 0..times {
         writer.write(&batch).expect("written");
     }
     writer.into_inner().expect("a file")
@@ -65,14 +69,16 @@ fn each_type_has_its_text_and_nulls_are_left_out() {
 
 #[test]
 fn a_cut_parquet_file_is_refused_whole_and_a_damaged_page_leaves_the_rows_before_it() {
-    let mut content = sample(2);
+    let mut content = repeated(6000, 1000);
     let dir = tempfile::tempdir().expect("a directory");
     let cut = written(&dir, "cut", content.get(..content.len() - 9).expect("shorter"));
     let error = ImportFile::open(&cut, &options(&dir)).and_then(|file| file.rows(0).map(|_| ())).expect_err("cut");
     assert!(matches!(error, IntakeError::UnreadableFile { .. }), "{error}");
-    let middle = content.len() / 3;
-    content.get_mut(middle..middle + 400).expect("there").fill(0xff);
+    // A file ends with its footer, the footer's length and four letters.
+    let (_, [length @ .., _, _, _, _]) = content.split_last_chunk::<8>().expect("an end");
+    let data = content.len() - 8 - u32::from_le_bytes(*length) as usize;
+    content.get_mut(data * 4 / 5..data * 9 / 10).expect("there").fill(0xff);
     let (read, error) = damage_of(&content);
-    assert!((1..40).contains(&read), "{read}");
+    assert!((1..12_000).contains(&read), "{read}");
     assert!(matches!(error, IntakeError::DamagedFile { row, .. } if row == read as u64), "{error}");
 }
