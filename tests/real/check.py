@@ -2,8 +2,9 @@
 
     python tests/real/check.py [--falsify] [SECTION …]
 
-Needs the binary (TRIBUTARY_BIN, else target/debug/tributary) and DuckDB. The real files are looked for in TRIBUTARY_REAL,
-else in ../shared/real beside the repository; where a folder is missing its section is skipped, and fails under CI=true.
+Needs the binary (TRIBUTARY_BIN, else target/debug/tributary) and DuckDB. The real files are looked for in
+TRIBUTARY_REAL, else in ../shared/real beside the repository; where a folder is missing its section is skipped, and
+fails under CI=true.
 Prints a line for each check with its seconds; ends with 1 at the first wrong figure and says what differed.
 With --falsify every expected set is altered in one figure after it was met, and must then be missed.
 """
@@ -108,7 +109,8 @@ class Checks:
 def differences(got, want):
     """Each key whose figures are not those that were wanted."""
     keys = sorted(got.keys() | want.keys(), key=str)
-    return [f"  {key}: {got.get(key)}, expected {want.get(key)}" for key in keys if not met(got.get(key), want.get(key))]
+    wrong = [key for key in keys if not met(got.get(key), want.get(key))]
+    return [f"  {key}: {got.get(key)}, expected {want.get(key)}" for key in wrong]
 
 
 def met(got, want):
@@ -167,8 +169,8 @@ def made_up(checks, folder):
     want = json.loads((MADE_UP / "expected.json").read_text(), parse_float=Decimal)
     orders = {key: tuple(row) for key, row in want["orders"].items()}
     checks.same("made up: orders by hand", rows(), orders)
-    checks.same("made up: outcomes", {**house.outcomes("made_up_de"), "us": house.outcomes("made_up_us")["kept"]},
-                {"kept": (4,), "quarantined": (1,), "us": (3,)})
+    outcomes = {**house.outcomes("made_up_de"), "us": house.outcomes("made_up_us")["kept"]}
+    checks.same("made up: outcomes", outcomes, {"kept": (4,), "quarantined": (1,), "us": (3,)})
     [reject] = house.ask("SELECT reason, message, fix FROM facts.rejects")
     checks.same("made up: a reject says what and where", (reject[0], "facts[0].order.lines[0].price" in reject[1]),
                 ("malformed_field", True))
@@ -189,10 +191,12 @@ def made_up(checks, folder):
 
 def addresses(house):
     """Facts as another engine reads them: how many hold an address, and how many notes had one masked."""
-    count = lambda sign, tables: sum(
-        duckdb.sql(f"SELECT count(*) FROM read_parquet('{path}') t WHERE CAST(t AS VARCHAR) ILIKE '%{sign}%'").fetchall()[0][0]
-        for path in house.data.glob(f"facts/{tables}/**/*.parquet")
-    )
+    def count(sign, tables):
+        holds = f"WHERE CAST(t AS VARCHAR) ILIKE '%{sign}%'"
+        files = house.data.glob(f"facts/{tables}/**/*.parquet")
+        counts = (duckdb.sql(f"SELECT count(*) FROM read_parquet('{path}') t {holds}") for path in files)
+        return sum(found.fetchall()[0][0] for found in counts)
+
     clear = sum(count(sign, "*") for sign in ("gerda", "otto.geheim", "mail.example", "beispiel.example"))
     return {"facts with an address": (clear,), "notes": (count("<e-mail>", "order_versions"),)}
 
@@ -221,7 +225,8 @@ def excerpt(checks, folder):
 
 # How the shop's figures are cut: the metrics' arguments and column, and the same of the table of orders.
 CUTS = {
-    "day": ("grain => 'day', ", "CAST(period AS VARCHAR)", "CAST(period_start(placed_at, 'day', 'Europe/London') AS VARCHAR)"),
+    "day": ("grain => 'day', ", "CAST(period AS VARCHAR)",
+            "CAST(period_start(placed_at, 'day', 'Europe/London') AS VARCHAR)"),
     "month": ("grain => 'month', ", "substring(CAST(period AS VARCHAR), 1, 7)",
               "substring(CAST(period_start(placed_at, 'month', 'Europe/London') AS VARCHAR), 1, 7)"),
     "country": ("by => 'country', ", "country", "property(properties, 'country')"),
@@ -240,10 +245,12 @@ def retail_question():
             f"SELECT '{cut}', {of_order}, '{what}', CAST({count} AS DECIMAL(38, 6)) FROM bought GROUP BY {of_order}"
             for what, count in counts.items()]
     totals = {
-        "orders": "count(*)", "sales": "count(*) FILTER (WHERE gross_sales > 0)", "customers": "count(DISTINCT customer)",
-        "countries": "count(DISTINCT property(properties, 'country'))", "footing_gap": "max(abs(footing_gap))",
+        "orders": "count(*)", "sales": "count(*) FILTER (WHERE gross_sales > 0)",
+        "customers": "count(DISTINCT customer)", "countries": "count(DISTINCT property(properties, 'country'))",
+        "footing_gap": "max(abs(footing_gap))",
         **{measure: f"sum({measure})" for measure in ("gross_sales", "refunds", "adjustments", "net_revenue")}}
-    selects += [f"SELECT 'total', '', '{what}', CAST({value} AS DECIMAL(38, 6)) FROM bought" for what, value in totals.items()]
+    selects += [
+        f"SELECT 'total', '', '{what}', CAST({value} AS DECIMAL(38, 6)) FROM bought" for what, value in totals.items()]
     customers = "SELECT DISTINCT order_id, customer FROM facts.order_versions"
     bought = f"SELECT orders.*, customer FROM orders JOIN ({customers}) AS buyers ON orders.order_id = buyers.order_id"
     return f"WITH bought AS ({bought}) " + " UNION ALL ".join(selects)
@@ -289,7 +296,7 @@ def rates(checks, folder):
     got = {at: (float(rate) * cases[at]["amount"],) for at, rate in house.ask(asked)}
     checks.same(f"rates: {len(cases)} conversions", got, {at: (Near(case["result"]),) for at, case in enumerate(cases)})
     said = house.run("sql", "SELECT exchange_rate('USD', 'EUR', DATE '2018-12-31')", refused=True)
-    checks.same("rates: before the first one there is none", tuple(word in said for word in ("USD", "2018-12-31")), (True, True))
+    checks.same("rates: before the first one there is none", ("USD" in said, "2018-12-31" in said), (True, True))
     house.take(RETAIL / "lines.csv", RETAIL / "online_retail.yaml")
     said = house.run("sql", "SELECT * FROM metric('gross_sales', currency => 'EUR')", refused=True)
     checks.same("rates: orders of 2010 have no answer in euros",
@@ -314,8 +321,8 @@ def ga4(checks, folder):
     [got] = house.ask(
         "SELECT count(*), count(DISTINCT order_id), count(*) - count(order_id), sum(value), min(currency), "
         f"sum(CAST(property(properties, 'item_quantity') AS BIGINT)) {GA4} AND event = 'purchase'")
-    checks.same("ga4: purchases", tuple(got), (bought["events"], bought["distinct_transaction_ids"], bought["not_set_ids"],
-                                              bought["revenue_usd"], "USD", bought["items_quantity"]))
+    figures = (bought[name] for name in ("events", "distinct_transaction_ids", "not_set_ids", "revenue_usd"))
+    checks.same("ga4: purchases", tuple(got), (*figures, "USD", bought["items_quantity"]))
     got = house.ask("SELECT CAST(period_start(occurred_at, 'month', 'UTC') AS VARCHAR), count(*), sum(value) "
                     f"{GA4} AND event = 'purchase' GROUP BY 1")
     checks.same("ga4: purchases by month", {month.replace("-", "")[:6]: tuple(figures) for month, *figures in got},
@@ -327,7 +334,8 @@ def ga4(checks, folder):
     got = house.ask(
         "SELECT property(item, 'item_name'), sum(CAST(property(item, 'quantity') AS BIGINT)), "
         "sum(CAST(property(item, 'item_revenue_in_usd') AS DECIMAL(18, 6))) FROM (SELECT "
-        f"unnest(property_list(properties, 'items')) AS item {GA4} AND event = 'purchase') GROUP BY 1 ORDER BY 3 DESC NULLS LAST, 1 LIMIT 10")
+        f"unnest(property_list(properties, 'items')) AS item {GA4} AND event = 'purchase') "
+        "GROUP BY 1 ORDER BY 3 DESC NULLS LAST, 1 LIMIT 10")
     checks.same("ga4: items by revenue", {row[0]: tuple(row[1:]) for row in got},
                 {row[0]: tuple(row[1:]) for row in want["top_revenue_items"]})
     anew = house.files / "day written anew.json"
@@ -339,7 +347,8 @@ def ga4(checks, folder):
                 house.outcomes("ga4_bigquery_export"), {"kept": (want["rows"],), "duplicate": (rows,)})
     rates_file = real("ecb_fx") / "ecb_reference_rates_since_2019.csv.gz"
     house.take(rates_file, "ecb")
-    got = house.ask("SELECT CAST(day AS VARCHAR), sum(convert(CAST(value AS DECIMAL(38, 6)), 'USD', 'EUR', day)) FROM (SELECT value, "
+    got = house.ask("SELECT CAST(day AS VARCHAR), sum(convert(CAST(value AS DECIMAL(38, 6)), 'USD', 'EUR', day)) "
+                    "FROM (SELECT value, "
                     f"period_start(occurred_at, 'day', 'UTC') AS day {GA4} AND event = 'purchase') GROUP BY 1")
     checks.same("ga4: revenue in euros by day", {day: (euros,) for day, euros in got},
                 euros_by_day(source / "ga4_events_sampled.parquet", rates_file))
@@ -352,7 +361,8 @@ def euros_by_day(events, rates_file):
                 CAST(ecommerce.purchase_revenue_in_usd AS DECIMAL(18, 6)) AS usd
             FROM '{events}' WHERE event_name = 'purchase'),
         rates AS (SELECT "Date" AS day, USD AS rate
-            FROM read_csv('{rates_file}', types = {{'USD': 'DECIMAL(18, 6)'}}, nullstr = ['', 'N/A']) WHERE USD IS NOT NULL)
+            FROM read_csv('{rates_file}', types = {{'USD': 'DECIMAL(18, 6)'}}, nullstr = ['', 'N/A'])
+            WHERE USD IS NOT NULL)
         SELECT bought.day, usd, rate FROM bought ASOF JOIN rates ON bought.day >= rates.day""").fetchall()
     days = {}
     for day, usd, rate in rows:
@@ -364,7 +374,8 @@ def euros_by_day(events, rates_file):
 # Platform of the expected file, its table, what is said at the import.
 REPORTS = {
     "google": ("google_ads", "google_ads_campaign_stats", ["--zone", "America/Los_Angeles"]),
-    "microsoft": ("microsoft_ads", "microsoft_ads_campaign_performance_daily_report", ["--zone", "America/Los_Angeles"]),
+    "microsoft": ("microsoft_ads", "microsoft_ads_campaign_performance_daily_report",
+                  ["--zone", "America/Los_Angeles"]),
     "facebook": ("meta_ads", "facebook_ads_basic_ad", ["--zone", "America/Los_Angeles"]),
     "tiktok": ("tiktok_ads", "tiktok_campaign_report_hourly", ["--account", "1", "--zone", "Etc/GMT+5"]),
     "pinterest": ("pinterest_ads", "pinterest_campaign_report", ["--zone", "America/New_York"]),
