@@ -7,7 +7,8 @@ use definitions::{Formula, MetricContract, MetricCurrency, MetricPart, MetricZon
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    engine::{EngineError, Expansion, Rules},
+    engine::{Expansion, Rules},
+    error::EngineError,
     period::{Grain, Span},
 };
 
