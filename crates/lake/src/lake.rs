@@ -33,6 +33,9 @@ use crate::{
 /// File that stands in the lake's folder while facts are rebuilt.
 const REBUILD_MARK: &str = ".rebuilding";
 
+/// Files that this process has named: several lakes open on one folder must not take each other's names.
+static FILES_WRITTEN: AtomicU64 = AtomicU64::new(0);
+
 /// Why the lake could not do what was asked. A caller retries `Busy`, stops on the others.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
@@ -137,7 +140,6 @@ pub struct Lake {
     root: PathBuf,
     store: SyncedStore,
     tables: BTreeMap<Table, Mutex<TableLog>>,
-    written: AtomicU64,
     pub(crate) recent: Recent,
 }
 
@@ -151,7 +153,7 @@ impl Lake {
         fs::create_dir_all(root).map_err(folder)?;
         let root = root.canonicalize().map_err(folder)?;
         let mut lake =
-            Self { root, store: SyncedStore::new(syncs), tables: BTreeMap::new(), written: AtomicU64::new(0), recent: Recent::default() };
+            Self { root, store: SyncedStore::new(syncs), tables: BTreeMap::new(), recent: Recent::default() };
         for table in Table::ALL {
             lake.tables.insert(table, Mutex::new(lake.open_table(table).await?));
         }
@@ -373,7 +375,7 @@ impl Lake {
     ) -> Result<Add, LakeError> {
         let size = bytes.len() as i64;
         let clock = UtcMillis(unix_millis());
-        let count = self.written.fetch_add(1, Ordering::Relaxed);
+        let count = FILES_WRITTEN.fetch_add(1, Ordering::Relaxed);
         let name = format!("{SORTED_MARK}{:013}-{:08x}-{count:06}.parquet", clock.0, std::process::id());
         self.store.put(&self.location(table, &name)?, PutPayload::from_bytes(bytes)).await?;
         Ok(Add {

@@ -15,7 +15,8 @@ use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
     derived::{CreditRow, Derived, OrderRow, TouchRow, attribution::touches_by_person, rows::receiver},
-    engine::{EngineError, Expansion, Rules},
+    engine::{Expansion, Rules},
+    error::EngineError,
     funnel::table,
     period::{Grain, Span},
 };

@@ -21,7 +21,8 @@ use tables::{Cells, cells::text_at, column::days_since_1970};
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    engine::{EngineError, Expansion, Rules},
+    engine::{Expansion, Rules},
+    error::EngineError,
     funnel::table,
     metric::{asked_currency, stamped_model},
     period::{Grain, Span},

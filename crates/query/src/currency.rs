@@ -19,7 +19,7 @@ use crate::{
         Derived, OrderRow,
         rows::{OrderAmounts, ledger_as, orders_as},
     },
-    engine::EngineError,
+    error::EngineError,
     exchange::Exchange,
 };
 

@@ -16,10 +16,7 @@ use arrow::array::RecordBatch;
 use lake::Lake;
 use model::UtcMillis;
 
-use crate::{
-    engine::{EngineError, EngineSettings},
-    in_force::InForce,
-};
+use crate::{engine::EngineSettings, error::EngineError, in_force::InForce};
 
 pub use attribution::{CreditRow, TouchRow};
 pub use load::Facts;

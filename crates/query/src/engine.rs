@@ -14,12 +14,12 @@ use datafusion::{
     prelude::{DataFrame, SessionConfig, SessionContext},
     sql::parser::DFParser,
 };
-use definitions::{DefinitionError, Definitions};
+use definitions::Definitions;
 use futures::TryStreamExt;
-use lake::{Lake, LakeError};
+use lake::Lake;
 use model::{Currency, UtcMillis, traffic::ChannelRules};
 use reconcile::{RateError, Rates};
-use tables::{Table, TableError};
+use tables::Table;
 use tokio::{runtime::Runtime, sync::Mutex};
 use tracing::{Instrument, info_span};
 
@@ -30,6 +30,7 @@ use crate::{
     currency,
     compare,
     derived::Derived,
+    error::EngineError,
     exchange::{self, Exchange},
     facts_table, funnel,
     in_force::{Decisions, InForce},
@@ -65,52 +66,6 @@ pub struct Question {
     pub rows_max: Option<usize>,
     /// Longest time to answer in; none: no limit.
     pub time_max: Option<Duration>,
-}
-
-/// Why a question has no answer. `Asked` is the asker's to mend, the others the operator's.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The question is wrong; the text says what and how to mend it.
-    #[error("{message}")]
-    Asked {
-        /// What is wrong.
-        message: String,
-    },
-    /// A definition is unknown.
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
-    /// What is in force does not fit together: a definition rests on one that was withdrawn, or breaks a newer rule.
-    #[error("the definitions in force as of {known_at} cannot be read, mend and apply them: {problems}")]
-    Unreadable {
-        /// The instant.
-        known_at: UtcMillis,
-        /// Every mistake.
-        problems: String,
-    },
-    /// The statement is wrong, or cannot be answered.
-    #[error("{0}")]
-    Sql(#[from] DataFusionError),
-    /// It took longer than allowed.
-    #[error("the answer took longer than {seconds} s and was stopped; ask for less, or raise the limit")]
-    TooSlow {
-        /// The limit.
-        seconds: u64,
-    },
-    /// The lake refused.
-    #[error(transparent)]
-    Lake(#[from] LakeError),
-    /// Stored rows are unreadable.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// Rows could not be arranged.
-    #[error("arrow: {0}")]
-    Arrow(#[from] arrow::error::ArrowError),
-    /// Facts that contradict each other.
-    #[error(transparent)]
-    Reconcile(#[from] reconcile::ReconcileError),
-    /// Work on another thread did not end.
-    #[error("a reader stopped: {0}")]
-    Join(#[from] tokio::task::JoinError),
 }
 
 /// Answers questions about one lake, on threads of its own: a question that never yields must not hold up the doors.

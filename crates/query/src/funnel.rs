@@ -18,7 +18,8 @@ use crate::{
         Derived,
         load::{NONE, PathEvent},
     },
-    engine::{EngineError, Expansion, Rules},
+    engine::{Expansion, Rules},
+    error::EngineError,
     period::{Grain, Span},
 };
 

@@ -11,7 +11,7 @@ use model::{UtcMillis, traffic::ChannelRules};
 use tables::{Cells, Table};
 use tokio::sync::Mutex;
 
-use crate::{answer::DefinitionStamp, engine::EngineError};
+use crate::{answer::DefinitionStamp, error::EngineError};
 
 /// Kind of the channel rules in `facts.definitions`; their text is [`ChannelRules`] as JSON.
 pub const CHANNELS: &str = "channels";

@@ -1,14 +1,16 @@
 //! Answers: SQL and metric questions over the lake, as of any published instant, each with its stamp.
 //!
-//! In reading order: [`engine`] (a question comes in), [`answer`] (what goes out), [`in_force`] (the definitions as of an
-//! instant), [`calls`] (table functions with named arguments), [`facts_table`] (stored tables), [`derived`] (persons,
-//! sessions, orders, ledger, touches, credits: pure functions of the facts at an instant), [`property`] (values out of
-//! JSON), `currency` and [`exchange`] (amounts in another currency), and the questions that have a definition: [`metric`], [`funnel`], [`compare`], [`bridge`].
+//! In reading order: [`engine`] (a question comes in), [`answer`] (what goes out, or [`error`]), [`in_force`] (the
+//! definitions as of an instant), [`calls`] (table functions with named arguments), [`facts_table`] (stored tables),
+//! [`derived`] (persons, sessions, orders, ledger, touches, credits: pure functions of the facts at an instant),
+//! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), and the questions that
+//! have a definition: [`metric`], [`funnel`], [`compare`], [`bridge`].
 
 pub mod engine;
 
 pub mod answer;
 pub mod calls;
+pub mod error;
 pub mod in_force;
 
 mod currency;
@@ -25,4 +27,5 @@ pub mod period;
 
 pub use answer::{Answer, DefinitionStamp, Stamp};
 pub use derived::Derived;
-pub use engine::{Engine, EngineError, EngineSettings, Question};
+pub use engine::{Engine, EngineSettings, Question};
+pub use error::EngineError;

@@ -9,7 +9,8 @@ use model::Currency;
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    engine::{EngineError, Expansion, Rules},
+    engine::{Expansion, Rules},
+    error::EngineError,
     period::{Grain, Span},
 };
 

@@ -18,7 +18,7 @@ use tables::column::{days_since_1970, instant_type};
 
 use crate::{
     calls::{Call, hint},
-    engine::EngineError,
+    error::EngineError,
 };
 
 /// How long a period is.

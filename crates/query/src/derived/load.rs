@@ -9,7 +9,7 @@ use model::{Claim, Node, OrderVersion, Pull, Refund, Signals, UtcMillis, Witness
 use normalization::{Traffic, classify};
 use tables::{Cells, Table, cells::text_at};
 
-use crate::engine::{EngineError, EngineSettings};
+use crate::{engine::EngineSettings, error::EngineError};
 
 /// No code: the event names nothing of the kind.
 pub const NONE: u32 = u32::MAX;

@@ -10,7 +10,7 @@ use tables::{Column, Stored, Value, encode_columns, optional, required};
 
 use crate::{
     derived::{Derived, attribution, load::KnownTraffic, purchases::OrderRow, visits},
-    engine::EngineError,
+    error::EngineError,
 };
 
 /// `persons`: a row for each node of each person that an edge names.

@@ -11,7 +11,7 @@ use crate::{
         load::{NONE, PathEvent, SeenPurchase},
         purchases::currency_by_shop,
     },
-    engine::EngineError,
+    error::EngineError,
 };
 
 /// One purchase event.
@@ -40,7 +40,7 @@ pub fn purchases(derived: &Derived) -> Result<RecordBatch, EngineError> {
     let currencies = currency_by_shop(&derived.orders);
     let mut events: Vec<&PathEvent> = facts.events.iter().filter(|event| event.purchase != NONE).collect();
     events.sort_unstable_by_key(|event| (event.at, event.key));
-    let mut met: HashSet<(String, bool)> = HashSet::new();
+    let mut met = Met::default();
     let rows: Vec<Row<'_>> = events
         .into_iter()
         .filter_map(|event| {
@@ -48,7 +48,6 @@ pub fn purchases(derived: &Derived) -> Result<RecordBatch, EngineError> {
             let traffic = &facts.traffic.get(event.traffic as usize)?.traffic;
             let seller = seen.shop.as_ref().unwrap_or(&seen.source);
             let order_key = seen.order_id.as_ref().map(|order| format!("{seller}/{order}"));
-            let side = |order: &String| (order.clone(), seen.origin == "server");
             let shop_currency = || seen.shop.as_ref().and_then(|shop| currencies.get(shop)).map(String::as_str);
             Some(Row {
                 event,
@@ -56,7 +55,7 @@ pub fn purchases(derived: &Derived) -> Result<RecordBatch, EngineError> {
                 currency: seen.currency.as_deref().or_else(shop_currency),
                 person: derived.person_id(event.person),
                 session: derived.sessions.get(event.session as usize).map(|session| format!("{:032x}", session.key)),
-                repeated: order_key.as_ref().is_some_and(|order| !met.insert(side(order))),
+                repeated: met.again(order_key.as_deref(), &seen.origin),
                 bot: traffic.bot,
                 internal: traffic.internal,
                 order_key,
@@ -64,6 +63,17 @@ pub fn purchases(derived: &Derived) -> Result<RecordBatch, EngineError> {
         })
         .collect();
     Ok(encode_columns(&columns(), &rows)?)
+}
+
+/// Orders that were seen so far, and from which side: true for servers, false for visitors' devices.
+#[derive(Default)]
+struct Met(HashSet<(String, bool)>);
+
+impl Met {
+    /// True where the order was seen from this side before; from now on it was. A sighting of no order repeats none.
+    fn again(&mut self, order_key: Option<&str>, origin: &str) -> bool {
+        order_key.is_some_and(|order| !self.0.insert((order.to_owned(), origin == "server")))
+    }
 }
 
 fn columns<'a>() -> Vec<Column<Row<'a>>> {
@@ -88,4 +98,26 @@ fn columns<'a>() -> Vec<Column<Row<'a>>> {
 /// An amount that states no currency is none: it would be added to amounts of the shop's.
 fn stated_value(row: &Row<'_>) -> Option<i64> {
     row.seen.currency.as_ref().and(row.seen.value_micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_repeated_where_the_same_side_saw_it_before() {
+        let mut met = Met::default();
+        let sightings = [
+            (Some("eu/1"), "server", false),
+            (Some("eu/1"), "browser", false),
+            (Some("eu/1"), "app", true),
+            (Some("us/1"), "app", false),
+            (Some("eu/1"), "server", true),
+            (None, "browser", false),
+            (None, "browser", false),
+        ];
+        for (order_key, origin, repeated) in sightings {
+            assert_eq!(met.again(order_key, origin), repeated, "{order_key:?} {origin}");
+        }
+    }
 }
