@@ -221,6 +221,12 @@ def excerpt(checks, folder):
     house.take(packed, mapping)
     checks.same("example: again, and packed under another name, adds nothing",
                 {**house.outcomes("uk_retail"), "orders": tuple(house.ask(ask)[0])}, {**before, "orders": want})
+    piece = House(folder, "piece")
+    cut = piece.files / "piece.csv"
+    cut.write_bytes(b"\n".join(lines.read_bytes().split(b"\n")[:701]))
+    piece.take(cut, mapping)
+    piece.take(lines, mapping)
+    checks.same("example: the whole restates invoices of which a piece came before", tuple(piece.ask(ask)[0]), want)
 
 
 # How the shop's figures are cut: the metrics' arguments and column, and the same of the table of orders.
