@@ -88,14 +88,11 @@ fn write(path: &Path, events: u64) -> Result<u64> {
     let mut bytes = 0;
     let pages = ["mug", "cup", "plate", "bowl", "jug", "tray", "spoon"];
     for event in 0..events {
-        let (visitor, page) = (event.wrapping_mul(2_654_435_761) % (events / 12 + 1), pages[event as usize % pages.len()]);
+        let (visitor, page) =
+            (event.wrapping_mul(2_654_435_761) % (events / 12 + 1), pages[event as usize % pages.len()]);
         let (seconds, millis) = (event / 20 % 86_400, event * 37 % 1000);
-        let time = format!(
-            "2026-01-05T{:02}:{:02}:{:02}.{millis:03}Z",
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60
-        );
+        let time =
+            format!("2026-01-05T{:02}:{:02}:{:02}.{millis:03}Z", seconds / 3600, seconds / 60 % 60, seconds % 60);
         let line = format!(
             r#"{{"type":"track","event":"Product Viewed","messageId":"import-{event:012}","anonymousId":"a-{visitor:09}","timestamp":"{time}","sentAt":"{time}","properties":{{"product_id":"p{}","sku":"{page}-RED","name":"{page}","price":{}.50,"quantity":1,"category":"Kitchen","brand":"Thames","currency":"EUR"}},"context":{{"page":{{"path":"/p/{page}","url":"https://shop.example/p/{page}?utm_source=google&utm_medium=cpc&utm_campaign=c{}","referrer":"https://www.google.com/","title":"{page}"}},"userAgent":"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0","locale":"de-DE","library":{{"name":"analytics.js","version":"next-1.81.0"}}}}}}"#,
             event % 500,

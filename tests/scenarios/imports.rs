@@ -33,8 +33,8 @@ facts:
       value: amount
       currency: "'EUR'"
       properties: $rest
-  - order:
-      when: what = 'purchase'
+  - when: what = 'purchase'
+    order:
       order_id: receipt
       placed_at: at
       currency: "'EUR'"
@@ -47,7 +47,13 @@ fn sales(path: &Path, rows: usize) {
     for row in 0..rows {
         let what = ["page_view", "view_item", "add_to_cart", "purchase"][row % 4];
         let amount = if row % 97 == 5 { "much".to_owned() } else { format!("{}.{:02}", row % 90, row % 100) };
-        text.push_str(&format!("2026-03-{:02} 10:{:02}:{:02},v{},{what},{amount},r{row}\n", row % 28 + 1, row % 60, row / 7 % 60, row % 500));
+        text.push_str(&format!(
+            "2026-03-{:02} 10:{:02}:{:02},v{},{what},{amount},r{row}\n",
+            row % 28 + 1,
+            row % 60,
+            row / 7 % 60,
+            row % 500
+        ));
     }
     fs::write(path, text).unwrap();
 }

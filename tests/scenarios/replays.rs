@@ -35,7 +35,7 @@ const ROWS: [&str; 6] = [
 
 const QUESTIONS: [&str; 6] = [
     "SELECT order_id, placed_at, gross_sales, net_revenue FROM orders ORDER BY order_id",
-    "SELECT order_key, kind, amount FROM ledger ORDER BY order_key, kind, amount",
+    "SELECT order_key, entry, amount FROM ledger ORDER BY order_key, entry, amount",
     "SELECT * FROM metric('net_revenue', grain => 'day')",
     "SELECT outcome, reason, count(*) FROM facts.outcomes WHERE source = 'fair' GROUP BY 1, 2 ORDER BY 1, 2",
     "SELECT reason, message FROM facts.rejects ORDER BY channel, \"offset\"",
@@ -88,7 +88,7 @@ async fn after_a_mend_old_instants_answer_as_before_and_a_rebuild_gives_both() {
     let folder = tempfile::tempdir().unwrap();
     let mut house = wrongly_mapped(folder.path()).await;
     let (wrong_at, wrong) = (last(&house), answers(&house, last(&house)).await);
-    assert_eq!(wrong[0], [["1", "25.000000"], ["2", "20.000000"], ["4", "3.000000"]].map(|[id, sum]| order(&wrong[0], id, sum)));
+    assert_eq!(wrong[0], [["1", "25.00"], ["2", "20.00"], ["4", "3.00"]].map(|[id, sum]| order(&wrong[0], id, sum)));
 
     house.apply_mapping(&right()).await;
     assert_eq!(answers(&house, last(&house)).await[0], wrong[0], "a mapping alone changes no fact");
@@ -97,7 +97,7 @@ async fn after_a_mend_old_instants_answer_as_before_and_a_rebuild_gives_both() {
     assert_eq!((replayed.records, replayed.changed), (6, 5));
     let (right_at, mended) = (last(&house), answers(&house, last(&house)).await);
     let sums: BTreeMap<String, String> = mended[0].iter().map(|row| (row[0].clone(), row[3].clone())).collect();
-    let expected = [("1", "22.500000"), ("2", "20.000000"), ("3", "6.000000"), ("4", "2.700000"), ("5", "8.000000")];
+    let expected = [("1", "22.50"), ("2", "20.00"), ("3", "6.00"), ("4", "2.70"), ("5", "8.00")];
     assert_eq!(sums, expected.map(|(id, sum)| (id.to_owned(), sum.to_owned())).into());
     assert!(mended[4].is_empty(), "nothing is in quarantine any more: {:?}", mended[4]);
     assert_eq!(answers(&house, wrong_at).await, wrong, "the answers before the mend");
@@ -113,7 +113,7 @@ async fn after_a_mend_old_instants_answer_as_before_and_a_rebuild_gives_both() {
     house.append("file/later", records(&["9,03.03.2026 10:00,1,4.00,3.00"])).await;
     house.stage.drain().await.unwrap();
     let ninth = house.sql("SELECT net_revenue FROM orders WHERE order_id = '9'").await;
-    assert_eq!(ninth, [["3.000000"]]);
+    assert_eq!(ninth, [["3.00"]]);
 }
 
 fn order(rows: &[Vec<String>], id: &str, sum: &str) -> Vec<String> {
@@ -129,7 +129,7 @@ async fn only_rejected_leaves_what_was_readable_alone() {
     let replayed = house.replay(None, true).await;
     assert_eq!((replayed.records, replayed.changed), (2, 2));
     let sums = house.sql("SELECT order_id, net_revenue FROM orders ORDER BY order_id").await;
-    let expected = [["1", "25.000000"], ["2", "20.000000"], ["3", "6.000000"], ["4", "3.000000"], ["5", "8.000000"]];
+    let expected = [["1", "25.00"], ["2", "20.00"], ["3", "6.00"], ["4", "3.00"], ["5", "8.00"]];
     assert_eq!(sums, expected);
     let again = house.replay(None, true).await;
     assert_eq!((again.records, again.changed), (0, 0));

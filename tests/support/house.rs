@@ -11,7 +11,7 @@ use ingestion::Incoming;
 use lake::{DiskSyncs, Lake, Syncs};
 use model::{UtcMillis, traffic::ChannelRules};
 use normalization::{MappingFile, Normalizer, SourceConfig, SourceKind};
-use pipeline::{Replayed, ReplayRequest, Stage, StageClock, append_records, decisions};
+use pipeline::{ReplayRequest, Replayed, Stage, StageClock, append_records, decisions};
 use query::{Answer, Derived, Engine, EngineSettings, Question};
 use tables::DefinitionRow;
 
@@ -205,7 +205,8 @@ pub fn normalizer() -> Normalizer {
 pub fn engine(lake: Arc<Lake>) -> Engine {
     let shop_by_web_source =
         [("web_eu", "shop_eu"), ("web_us", "shop_us")].map(|(web, shop)| (web.to_owned(), shop.to_owned())).into();
-    let settings = EngineSettings { zone: "Europe/Berlin".to_owned(), shop_by_web_source, rates: None, memory_bytes_max: 1 << 30 };
+    let settings =
+        EngineSettings { zone: "Europe/Berlin".to_owned(), shop_by_web_source, rates: None, memory_bytes_max: 1 << 30 };
     let (definitions, channels) = shipped();
     Engine::new(lake, Arc::new(definitions), Arc::new(channels), settings).expect("a sound engine")
 }

@@ -42,8 +42,10 @@ fn every_shipped_definition_is_there() {
         "average_order_value",
         "cart_abandonment_rate",
         "conversion_rate",
+        "gross_sales",
         "net_revenue",
         "orders",
+        "refunds",
         "revenue_per_session",
         "sessions",
     ];
@@ -141,7 +143,7 @@ fn approving_or_commenting_keeps_the_version_and_any_other_change_makes_a_new_on
 #[test]
 fn a_look_up_names_the_nearest_name_and_all_that_exist() {
     let definitions = shipped();
-    insta::assert_snapshot!(definitions.metric("convertion_rate").expect_err("no such name"), @r#"unknown metric "convertion_rate"; did you mean "conversion_rate"?; there are: average_order_value, cart_abandonment_rate, conversion_rate, net_revenue, orders, revenue_per_session, sessions"#);
+    insta::assert_snapshot!(definitions.metric("convertion_rate").expect_err("no such name"), @r#"unknown metric "convertion_rate"; did you mean "conversion_rate"?; there are: average_order_value, cart_abandonment_rate, conversion_rate, gross_sales, net_revenue, orders, refunds, revenue_per_session, sessions"#);
     insta::assert_snapshot!(definitions.house_policy("mine").expect_err("no such name"), @r#"unknown policy "mine"; there are: house, house_linear"#);
     insta::assert_snapshot!(Definitions::default().funnel("checkout").expect_err("no such name"), @r#"unknown funnel "checkout"; there are: none"#);
 }

@@ -131,8 +131,9 @@ impl Lake {
             if !holds {
                 continue;
             }
-            let is_wanted =
-                |record: &RawRecord| wanted.get(&record.channel).is_some_and(|offsets| offsets.contains(&record.offset));
+            let is_wanted = |record: &RawRecord| {
+                wanted.get(&record.channel).is_some_and(|offsets| offsets.contains(&record.offset))
+            };
             records.extend(self.inbox_file(entry).await?.into_iter().filter(is_wanted));
         }
         records.sort_by(|a, b| (&a.channel, a.offset).cmp(&(&b.channel, b.offset)));

@@ -72,8 +72,7 @@ async fn read(normalizer: Arc<Normalizer>, records: Vec<RawRecord>) -> Result<Ve
                 .chunks(chunk)
                 .map(|part| {
                     let normalizer = &normalizer;
-                    scope
-                        .spawn(move || part.iter().map(|r| plan::read(r, normalizer)).collect::<Result<Vec<_>, _>>())
+                    scope.spawn(move || part.iter().map(|r| plan::read(r, normalizer)).collect::<Result<Vec<_>, _>>())
                 })
                 .collect();
             let joined = workers

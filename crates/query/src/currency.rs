@@ -5,7 +5,7 @@
 //! question looks at that.
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, StringArray},
+    array::{ArrayRef, AsArray, RecordBatch, StringArray},
     compute::concat_batches,
     datatypes::SchemaRef,
 };
@@ -115,8 +115,9 @@ pub(crate) fn checked(
     let [missing, provisional] = RATE_COLUMNS.map(|name| all.column_by_name(name).map(ArrayRef::clone));
     if let Some(missing) = &missing {
         let missing = missing.as_string::<i32>();
-        if let Some(row) = (0..missing.len()).find(|&row| missing.is_valid(row)) {
-            return Err(EngineError::Asked { message: missing.value(row).to_owned() });
+        // Of one pair of currencies the least text names the earliest day.
+        if let Some(text) = missing.iter().flatten().min() {
+            return Err(EngineError::Asked { message: text.to_owned() });
         }
     }
     if provisional.is_some_and(|flags| flags.as_boolean().true_count() > 0) {

@@ -98,6 +98,7 @@ impl Derived {
             ("touches", rows::touches(self)?),
             ("credits", rows::credits(self)?),
             ("claims", rows::claims(self)?),
+            ("costs", rows::costs(self)?),
         ])
     }
 

@@ -27,8 +27,7 @@ use crate::{
     answer::{Answer, DefinitionStamp, Stamp},
     bridge,
     calls::{self, Call},
-    currency,
-    compare,
+    compare, currency,
     derived::Derived,
     error::EngineError,
     exchange::{self, Exchange},
@@ -453,7 +452,8 @@ impl Answering {
         stamp: &mut Stamp,
     ) -> Result<Arc<dyn TableProvider>, EngineError> {
         let context = self.context(asked.moment, &[], true, Some(asked.ground)).await?;
-        let zone = model::time::zone(&self.settings.zone).map_err(|error| EngineError::Asked { message: error.to_string() })?;
+        let zone = model::time::zone(&self.settings.zone)
+            .map_err(|error| EngineError::Asked { message: error.to_string() })?;
         for (name, batch) in currency::tables(&asked.ground.derived, asked.exchange, to, &zone)? {
             context.deregister_table(name)?;
             context.register_batch(name, batch)?;

@@ -14,6 +14,7 @@ use std::{
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array},
+    compute::cast,
     datatypes::{DataType, Date32Type, Decimal128Type},
 };
 use datafusion::{
@@ -65,12 +66,9 @@ impl Exchange {
 /// Both functions over the rates of one question.
 #[must_use]
 pub(crate) fn functions(exchange: &Arc<Exchange>) -> [ScalarUDF; 2] {
-    let day = DataType::Date32;
-    let convert = vec![DataType::Decimal128(38, 6), DataType::Utf8, DataType::Utf8, day.clone()];
-    let rate = vec![DataType::Utf8, DataType::Utf8, day];
-    [(true, convert), (false, rate)].map(|(amounts, arguments)| {
+    [(true, 4), (false, 3)].map(|(amounts, arguments)| {
         // Stable: the same within a question, another answer at another instant.
-        let signature = Signature::exact(arguments, Volatility::Stable);
+        let signature = Signature::any(arguments, Volatility::Stable);
         ScalarUDF::from(Exchanging { signature, exchange: Arc::clone(exchange), amounts })
     })
 }
@@ -111,7 +109,7 @@ impl ScalarUDFImpl for Exchanging {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> SqlResult<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let arrays = typed(&ColumnarValue::values_to_arrays(&arguments.args)?)?;
         if self.amounts {
             let [amounts, pair @ ..] = arrays.as_slice() else { return exec_err!("convert takes four arguments") };
             let amounts = amounts.as_primitive::<Decimal128Type>();
@@ -142,6 +140,14 @@ impl ScalarUDFImpl for Exchanging {
             .collect();
         Ok(ColumnarValue::Array(Arc::new(array) as ArrayRef))
     }
+}
+
+/// The last three arguments as texts and a day, an amount before them as what all amounts fit in: stored amounts have
+/// fewer digits than sums of them.
+fn typed(arguments: &[ArrayRef]) -> SqlResult<Vec<ArrayRef>> {
+    let types = [DataType::Decimal128(38, 6), DataType::Utf8, DataType::Utf8, DataType::Date32];
+    let types = types.iter().skip(types.len().saturating_sub(arguments.len()));
+    arguments.iter().zip(types).map(|(argument, wanted)| Ok(cast(argument, wanted)?)).collect()
 }
 
 impl Exchanging {

@@ -118,7 +118,7 @@ pub(crate) fn expand_series(rules: &Rules<'_>, call: &Call, stamp: &mut Stamp) -
 
 /// The currency to convert to, and the columns by which the answer is checked for missing rates.
 fn conversion(currency: Option<Currency>) -> (Option<Currency>, &'static str) {
-    let rates = ", max(rate_missing) AS rate_missing, bool_or(rate_provisional) AS rate_provisional";
+    let rates = ", min(rate_missing) AS rate_missing, bool_or(rate_provisional) AS rate_provisional";
     (currency, if currency.is_some() { rates } else { "" })
 }
 
@@ -127,7 +127,8 @@ fn rate_columns(relation: &str, currency: Option<Currency>) -> String {
     match (currency, relation) {
         (None, _) => String::new(),
         (Some(_), "orders") => {
-            ", max(orders.rate_missing) AS rate_missing, bool_or(orders.rate_provisional) AS rate_provisional".to_owned()
+            ", min(orders.rate_missing) AS rate_missing, bool_or(orders.rate_provisional) AS rate_provisional"
+                .to_owned()
         }
         _ => ", CAST(NULL AS VARCHAR) AS rate_missing, false AS rate_provisional".to_owned(),
     }
@@ -153,7 +154,8 @@ impl SeriesPart<'_> {
             let value = filled.map_or("0".to_owned(), |(_, aggregate)| format!("coalesce({aggregate}, 0)"));
             format!("CAST({value} AS DECIMAL(38, 6)) AS {name}")
         };
-        let relation = if self.from.starts_with("orders AS ") || self.from.starts_with("ledger ") { "orders" } else { "" };
+        let relation =
+            if self.from.starts_with("orders AS ") || self.from.starts_with("ledger ") { "orders" } else { "" };
         let rates = rate_columns(relation, currency);
         format!(
             "SELECT {} AS period, {} AS currency, {}{rates} FROM {} WHERE {} GROUP BY 1, 2",

@@ -15,7 +15,7 @@ mod evidence;
 mod replay;
 
 use amount::Amount;
-pub use claims::newest_claims;
+pub use claims::{newest_claims, newest_costs};
 use replay::Walk;
 
 /// The labels of the lines, by number.

@@ -16,7 +16,7 @@ pub mod checks;
 
 pub use bridge::{
     BridgeInput, BridgeLine, BridgeOrder, BridgeOrderMove, HouseCredit, LINES, PlatformTouch, Statement, bridge,
-    newest_claims,
+    newest_claims, newest_costs,
 };
 pub use checks::{TieOutCell, Violation};
 pub use conversion::{ConvertedEntry, ConvertedOrder, convert};

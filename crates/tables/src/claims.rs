@@ -185,6 +185,41 @@ pub fn read_claims(batch: &RecordBatch) -> Result<Vec<Claim>, TableError> {
         .collect()
 }
 
+/// Reads costs back.
+///
+/// # Errors
+/// [`TableError`] where a column is missing or a value is unreadable.
+pub fn read_costs(batch: &RecordBatch) -> Result<Vec<Cost>, TableError> {
+    let cells = Cells::new(batch);
+    let (platform, account, level) = (cells.text("platform")?, cells.text("account")?, cells.text("level")?);
+    let (entity_id, entity_name) = (cells.text("entity_id")?, cells.text("entity_name")?);
+    let (on, zone, currency) = (cells.day("on_day")?, cells.text("zone")?, cells.text("currency")?);
+    let (impressions, clicks, cost) = (cells.int("impressions")?, cells.int("clicks")?, cells.amount("cost")?);
+    cells
+        .metas()?
+        .into_iter()
+        .enumerate()
+        .map(|(row, meta)| {
+            let code =
+                |error: model::MoneyError| TableError::Value { column: "currency", row, reason: error.to_string() };
+            Ok(Cost {
+                meta,
+                platform: platform.value(row).to_owned(),
+                account: account.value(row).to_owned(),
+                level: level.value(row).to_owned(),
+                entity_id: entity_id.value(row).to_owned(),
+                entity_name: entity_name.value(row).to_owned(),
+                on: on.get(row),
+                zone: zone.value(row).to_owned(),
+                impressions: impressions.value(row),
+                clicks: clicks.value(row),
+                cost_micros: cost.get(row),
+                currency: Currency::try_from(currency.value(row)).map_err(code)?,
+            })
+        })
+        .collect()
+}
+
 fn basis_name(basis: DateBasis) -> &'static str {
     match basis {
         DateBasis::Touch => "touch",

@@ -49,6 +49,9 @@ pub struct ImportArguments {
     /// Reports: the account, where the report does not say it.
     #[arg(long)]
     account: Option<String>,
+    /// Reports: the account's currency, ISO 4217, where the report does not say it.
+    #[arg(long)]
+    currency: Option<String>,
     /// Empty reports: `delivery` or `conversions`.
     #[arg(long)]
     report: Option<String>,
@@ -123,6 +126,10 @@ fn files(paths: &[String]) -> Result<Vec<PathBuf>> {
 
 async fn reader(node: &Node, arguments: &ImportArguments) -> Result<Reader> {
     let mut headers: Headers = arguments.headers.iter().cloned().collect();
+    if let Some(code) = &arguments.currency {
+        let currency = model::Currency::try_from(code.as_str()).context("--currency")?;
+        headers.insert("tributary-currency".to_owned(), currency.code().to_owned());
+    }
     let format = arguments.format.map(|format| match format {
         FormatArgument::Csv => ImportFormat::Csv,
         FormatArgument::Json => ImportFormat::Json,
@@ -140,7 +147,8 @@ async fn reader(node: &Node, arguments: &ImportArguments) -> Result<Reader> {
     };
     if let Some(name) = &arguments.mapping {
         let file = node.mapping(name)?;
-        let mapping = node.normalizer.mapping(&file).map_err(|problems| anyhow!(crate::mapping::problems(&problems)))?;
+        let mapping =
+            node.normalizer.mapping(&file).map_err(|problems| anyhow!(crate::mapping::problems(&problems)))?;
         let proposals = decide::compare(&node.lake, vec![decide::mapping_row(&file, node.clock_now())], None).await?;
         decide::record(&node.lake, &proposals).await?;
         if file.record == RecordUnit::File {
@@ -159,7 +167,10 @@ async fn reader(node: &Node, arguments: &ImportArguments) -> Result<Reader> {
         Some(SourceKind::Segment | SourceKind::Shopify) => ImportUnit::Row,
         None => {
             let known: Vec<&str> = node.settings.sources.iter().map(|known| known.name.as_str()).collect();
-            bail!("there is no source \"{source}\", expected one of {}; a mapping is named by --mapping", known.join(", "));
+            bail!(
+                "there is no source \"{source}\", expected one of {}; a mapping is named by --mapping",
+                known.join(", ")
+            );
         }
     };
     let options = ImportOptions { format, unit, csv: CsvLayout::default(), copies_dir: copies_dir(node) };
@@ -199,12 +210,14 @@ async fn take(
     if let (Some(mapping), Some(columns)) = (&reader.mapping, file.columns()) {
         mapping.check_columns(columns)?;
     }
-    let channel = channel(&reader.headers, &reader.options, &file);
+    let channel = channel(reader, &file);
     let last = append_records(&node.lake, &channel, Vec::new()).await?;
     let done = last.map_or(0, |last| u64::try_from(last + 1).unwrap_or(0));
     // The rows of one file came at one instant, also where a second run had to finish what the first began.
     let earlier = match last {
-        Some(_) => node.lake.inbox_records(&[(channel.clone(), [0].into())].into()).await?.first().map(|r| r.received_at),
+        Some(_) => {
+            node.lake.inbox_records(&[(channel.clone(), [0].into())].into()).await?.first().map(|r| r.received_at)
+        }
         None => None,
     };
     let received_at = earlier.or(received_at).unwrap_or_else(|| node.clock_now());
@@ -241,14 +254,14 @@ async fn take(
     Ok(())
 }
 
-/// The channel of a file: named by its content. A report whose scope is stated goes through a channel of its own, since
-/// the same content says something else of another scope.
-fn channel(headers: &Headers, options: &ImportOptions, file: &ImportFile) -> String {
-    let channel = file.file_channel();
-    if options.unit == ImportUnit::Row || headers.is_empty() {
+/// The channel of a file: named by its content and its source, since two mappings may read one file. A report whose scope
+/// is stated goes through a channel of its own, since the same content says something else of another scope.
+fn channel(reader: &Reader, file: &ImportFile) -> String {
+    let channel = format!("{}/{}", file.file_channel(), reader.source);
+    if reader.options.unit == ImportUnit::Row || reader.headers.is_empty() {
         return channel;
     }
-    let said: Vec<String> = headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let said: Vec<String> = reader.headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let hash: String = blake3::hash(said.join("\n").as_bytes()).to_hex().chars().take(16).collect();
     format!("{channel}/{hash}")
 }

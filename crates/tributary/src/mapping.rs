@@ -25,6 +25,15 @@ pub enum MappingCommand {
         /// A file that it should read.
         #[arg(long)]
         sample: Option<PathBuf>,
+        /// Reports: the account, where the report does not say it.
+        #[arg(long)]
+        account: Option<String>,
+        /// Reports: the account's IANA zone, where neither report nor mapping says it.
+        #[arg(long)]
+        zone: Option<String>,
+        /// Reports: the account's currency, ISO 4217, where the report does not say it.
+        #[arg(long)]
+        currency: Option<String>,
         /// How many facts are shown.
         #[arg(long, default_value_t = 5)]
         facts: usize,
@@ -38,6 +47,15 @@ struct Refused {
     first_row: i64,
     message: String,
     fix: String,
+}
+
+/// A file to try a mapping on.
+struct Sample<'a> {
+    path: &'a std::path::Path,
+    /// What an import would say beside it.
+    beside: Headers,
+    /// How many facts are shown.
+    facts: usize,
 }
 
 /// What a mapping makes of a sample.
@@ -55,7 +73,7 @@ struct Outcome {
 /// # Errors
 /// Where the mapping has mistakes, one of its tests fails, or the sample cannot be read.
 pub fn run(command: MappingCommand, options: &NodeOptions) -> Result<()> {
-    let MappingCommand::Check { file, sample, facts } = command;
+    let MappingCommand::Check { file, sample, account, zone, currency, facts } = command;
     let loaded = settings::load(options.config.as_deref())?;
     let normalizer = crate::node::normalizer(&loaded.settings)?;
     let text = settings::read_mapping(&file)?;
@@ -65,7 +83,9 @@ pub fn run(command: MappingCommand, options: &NodeOptions) -> Result<()> {
         println!("sound; --sample DATA shows what it makes of a file");
         return Ok(());
     };
-    let outcome = read_sample(&normalizer, &text, mapping, &sample, facts)?;
+    let said = [("tributary-account", account), ("tributary-account-zone", zone), ("tributary-currency", currency)];
+    let beside: Headers = said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    let outcome = read_sample(&normalizer, &text, mapping, &Sample { path: &sample, beside, facts })?;
     print(&outcome);
     if outcome.facts.is_empty() { bail!("the sample gives no fact") } else { Ok(()) }
 }
@@ -90,20 +110,15 @@ fn run_tests(mapping: &Mapping) -> Result<()> {
     Ok(())
 }
 
-fn read_sample(
-    normalizer: &Normalizer,
-    file: &MappingFile,
-    mapping: Mapping,
-    sample: &std::path::Path,
-    facts_shown: usize,
-) -> Result<Outcome> {
+fn read_sample(normalizer: &Normalizer, file: &MappingFile, mapping: Mapping, sample: &Sample<'_>) -> Result<Outcome> {
     let options = import::mapping_options(file, None, std::env::temp_dir());
-    let data = ImportFile::open(sample, &options)?;
+    let data = ImportFile::open(sample.path, &options)?;
     if let Some(columns) = data.columns() {
         mapping.check_columns(columns)?;
     }
     let normalizer = normalizer.with_mappings(vec![mapping])?;
-    let (channel, headers): (String, Headers) = (data.file_channel(), data.headers());
+    let (channel, mut headers): (String, Headers) = (data.file_channel(), data.headers());
+    headers.extend(sample.beside.clone());
     let mut outcome = Outcome::default();
     for (offset, row) in (0..).zip(data.rows(0)?) {
         let record = RawRecord {
@@ -114,7 +129,7 @@ fn read_sample(
             headers: headers.clone(),
             payload: row?.payload,
         };
-        outcome.take(offset, normalizer.normalize(&record).verdict, facts_shown);
+        outcome.take(offset, normalizer.normalize(&record).verdict, sample.facts);
     }
     Ok(outcome)
 }

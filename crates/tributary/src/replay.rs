@@ -90,12 +90,8 @@ async fn order(node: &Node, arguments: &ReplayArguments) -> Result<()> {
     let parts = u32::try_from(count(node, arguments).await?.div_ceil(KEYS_MAX).max(1)).context("too many records")?;
     let mut orders = Vec::new();
     for part in 0..parts {
-        let request = ReplayRequest {
-            source: arguments.source.clone(),
-            only_rejected: arguments.only_rejected,
-            part,
-            parts,
-        };
+        let request =
+            ReplayRequest { source: arguments.source.clone(), only_rejected: arguments.only_rejected, part, parts };
         orders.push(decisions::replay_record(&request, node.clock_now())?);
     }
     pipeline::append_records(&node.lake, decisions::CHANNEL, orders).await?;
@@ -108,7 +104,8 @@ async fn count(node: &Node, arguments: &ReplayArguments) -> Result<usize> {
         Some(source) => format!("source = '{}'", source.replace('\'', "''")),
         None => "true".to_owned(),
     };
-    let answer = ask(node, format!("SELECT count(*) FROM facts.outcomes WHERE {rejected} AND {of_source}"), None).await?;
+    let answer =
+        ask(node, format!("SELECT count(*) FROM facts.outcomes WHERE {rejected} AND {of_source}"), None).await?;
     let counted = answer.batches.first().map(|batch| text_column(batch.column(0))).transpose()?;
     Ok(counted.and_then(|column| column.first()?.parse().ok()).unwrap_or(0))
 }
@@ -139,7 +136,11 @@ async fn preview(node: &Node, arguments: &ReplayArguments, options: &NodeOptions
             }
         }
     }
-    if moved == 0 { println!("no metric moves") } else { println!("{table}") }
+    if moved == 0 {
+        println!("no metric moves")
+    } else {
+        println!("{table}")
+    }
     Ok(())
 }
 
@@ -185,7 +186,8 @@ impl Copied {
         let folder = root.join(format!(".preview-{}-{}", std::process::id(), now().0));
         let copy = Self { folder };
         let link = |part: &str| {
-            link_all(&root.join(part), &copy.folder.join(part)).with_context(|| format!("cannot link {part} of the lake"))
+            link_all(&root.join(part), &copy.folder.join(part))
+                .with_context(|| format!("cannot link {part} of the lake"))
         };
         link("raw/instants")?;
         link("facts")?;

@@ -15,12 +15,24 @@ use server::ServerConfig;
 /// Shipped settings, used where no folder is named and `config/` is not there.
 const SHIPPED_SETTINGS: &str = include_str!("../../../config/tributary.toml");
 const SHIPPED_CHANNELS: &str = include_str!("../../../config/channels.yaml");
-const SHIPPED_MAPPINGS: [(&str, &str); 1] = [("ecb.yaml", include_str!("../../../config/mappings/ecb.yaml"))];
-const SHIPPED_DEFINITIONS: [(&str, &str); 5] = [
+const SHIPPED_MAPPINGS: [(&str, &str); 9] = [
+    ("ecb.yaml", include_str!("../../../config/mappings/ecb.yaml")),
+    ("fivetran_amazon_ads.yaml", include_str!("../../../config/mappings/fivetran_amazon_ads.yaml")),
+    ("fivetran_facebook_ads.yaml", include_str!("../../../config/mappings/fivetran_facebook_ads.yaml")),
+    ("fivetran_google_ads.yaml", include_str!("../../../config/mappings/fivetran_google_ads.yaml")),
+    ("fivetran_linkedin_ads.yaml", include_str!("../../../config/mappings/fivetran_linkedin_ads.yaml")),
+    ("fivetran_microsoft_ads.yaml", include_str!("../../../config/mappings/fivetran_microsoft_ads.yaml")),
+    ("fivetran_pinterest_ads.yaml", include_str!("../../../config/mappings/fivetran_pinterest_ads.yaml")),
+    ("fivetran_tiktok_ads.yaml", include_str!("../../../config/mappings/fivetran_tiktok_ads.yaml")),
+    ("ga4_bigquery_export.yaml", include_str!("../../../config/mappings/ga4_bigquery_export.yaml")),
+];
+const SHIPPED_DEFINITIONS: [(&str, &str); 7] = [
+    ("conversions.yaml", include_str!("../../../config/definitions/conversions.yaml")),
     ("funnels.yaml", include_str!("../../../config/definitions/funnels.yaml")),
     ("metrics.yaml", include_str!("../../../config/definitions/metrics.yaml")),
     ("platform_policies.yaml", include_str!("../../../config/definitions/platform_policies.yaml")),
     ("policies.yaml", include_str!("../../../config/definitions/policies.yaml")),
+    ("sales.yaml", include_str!("../../../config/definitions/sales.yaml")),
     ("semantic_models.yaml", include_str!("../../../config/definitions/semantic_models.yaml")),
 ];
 
@@ -77,7 +89,11 @@ pub struct Loaded {
 
 impl std::fmt::Debug for Workspace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workspace").field("zone", &self.zone).field("rates", &self.rates).field("contact_key", &"<hidden>").finish()
+        f.debug_struct("Workspace")
+            .field("zone", &self.zone)
+            .field("rates", &self.rates)
+            .field("contact_key", &"<hidden>")
+            .finish()
     }
 }
 
@@ -186,7 +202,8 @@ struct Folder {
 }
 
 fn shipped() -> Folder {
-    let owned = |files: &[(&str, &str)]| files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let owned =
+        |files: &[(&str, &str)]| files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
     Folder {
         toml: SHIPPED_SETTINGS.to_owned(),
         channels: SHIPPED_CHANNELS.to_owned(),
@@ -232,6 +249,13 @@ mod tests {
         let loaded = read_settings(SHIPPED_SETTINGS).unwrap();
         assert_eq!(loaded.server, ServerConfig::default());
         assert!(!format!("{loaded:?}").contains(&loaded.workspace.contact_key));
+    }
+
+    #[test]
+    fn everything_in_the_configuration_folder_is_shipped() {
+        let folder = read_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"))).unwrap();
+        let shipped = shipped();
+        assert_eq!((shipped.definitions, shipped.mappings), (folder.definitions, folder.mappings));
     }
 
     #[test]

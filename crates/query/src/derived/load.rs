@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use arrow::array::{RecordBatch, StringArray};
 use identity::{IdentityInput, PersonId, Persons};
 use lake::Lake;
-use model::{Claim, Node, OrderVersion, Pull, Refund, Signals, UtcMillis, Witness, traffic::ChannelRules};
+use model::{Claim, Cost, Node, OrderVersion, Pull, Refund, Signals, UtcMillis, Witness, traffic::ChannelRules};
 use normalization::{Traffic, classify};
 use tables::{Cells, Table, cells::text_at};
 
@@ -113,6 +113,8 @@ pub struct Facts {
     pub pulls: Vec<Pull>,
     /// Claims of all pulls.
     pub claims: Vec<Claim>,
+    /// Costs of all pulls.
+    pub costs: Vec<Cost>,
 }
 
 impl Codes {
@@ -200,6 +202,7 @@ impl Facts {
             witnesses,
             pulls: rows(lake, Table::Pulls, as_of, tables::claims::read_pulls).await?,
             claims: rows(lake, Table::Claims, as_of, tables::claims::read_claims).await?,
+            costs: rows(lake, Table::Costs, as_of, tables::claims::read_costs).await?,
         };
         facts.read_events(lake, as_of, settings, channels).await?;
         Ok(facts)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use arrow::array::RecordBatch;
 use journey::Assignment;
-use model::{Claim, Currency, Node};
+use model::{Claim, Cost, Currency, Node};
 use reconcile::{LedgerEntry, OrderMeasures};
 use tables::{Column, Stored, Value, encode_columns, optional, required};
 
@@ -128,10 +128,7 @@ pub struct OrderAmounts {
 ///
 /// # Errors
 /// [`EngineError::Table`] where rows cannot be arranged.
-pub fn orders_as(
-    derived: &Derived,
-    amounts: impl Iterator<Item = OrderAmounts>,
-) -> Result<RecordBatch, EngineError> {
+pub fn orders_as(derived: &Derived, amounts: impl Iterator<Item = OrderAmounts>) -> Result<RecordBatch, EngineError> {
     struct Row<'a> {
         order: &'a OrderRow,
         amounts: OrderAmounts,
@@ -196,7 +193,11 @@ pub fn orders_as(
             "Why there are no amounts in the currency asked for",
             Value::Text(|r| r.amounts.rate_missing.as_deref().map(Cow::from)),
         ),
-        required("rate_provisional", "A later rate may replace its own", Value::Flag(|r| Some(r.amounts.rate_provisional))),
+        required(
+            "rate_provisional",
+            "A later rate may replace its own",
+            Value::Flag(|r| Some(r.amounts.rate_provisional)),
+        ),
     ];
     Ok(encode_columns(&columns, &rows)?)
 }
@@ -354,6 +355,16 @@ pub fn claims(derived: &Derived) -> Result<RecordBatch, EngineError> {
     let newest: Vec<Claim> =
         reconcile::newest_claims(&derived.facts.pulls, &derived.facts.claims).into_iter().cloned().collect();
     Ok(encode_columns(&Claim::columns(), &newest)?)
+}
+
+/// `costs`: of each scope the newest complete pull's.
+///
+/// # Errors
+/// [`EngineError::Table`] where rows cannot be arranged.
+pub fn costs(derived: &Derived) -> Result<RecordBatch, EngineError> {
+    let newest: Vec<Cost> =
+        reconcile::newest_costs(&derived.facts.pulls, &derived.facts.costs).into_iter().cloned().collect();
+    Ok(encode_columns(&Cost::columns(), &newest)?)
 }
 
 /// A touch's channel, or `unattributed`.

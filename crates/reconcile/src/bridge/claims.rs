@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use model::{Claim, ClaimKind, CreditBasis, DateBasis, Pull};
+use model::{Claim, ClaimKind, Cost, CreditBasis, DateBasis, FactMeta, Pull};
 
 use super::{BridgeInput, amount::Amount};
 use crate::ReconcileError;
@@ -21,7 +21,53 @@ type Scope<'a> = (&'a str, &'a str, &'a str, &'a str);
 /// row count once. Sorted by platform, account, level, day, entity, then key.
 #[must_use]
 pub fn newest_claims<'a>(pulls: &[Pull], claims: &'a [Claim]) -> Vec<&'a Claim> {
-    let days: BTreeSet<Date> = claims.iter().map(|claim| claim.on).collect();
+    newest(pulls, claims)
+}
+
+/// As [`newest_claims`]: what the platforms charged.
+#[must_use]
+pub fn newest_costs<'a>(pulls: &[Pull], costs: &'a [Cost]) -> Vec<&'a Cost> {
+    newest(pulls, costs)
+}
+
+/// A row of a report: where it stands, and in which pull.
+trait Reported {
+    fn meta(&self) -> &FactMeta;
+    /// Platform, account, level and day.
+    fn place(&self) -> (&str, &str, &str, Date);
+    fn entity_id(&self) -> &str;
+}
+
+impl Reported for Claim {
+    fn meta(&self) -> &FactMeta {
+        &self.meta
+    }
+
+    fn place(&self) -> (&str, &str, &str, Date) {
+        (&self.platform, &self.account, &self.level, self.on)
+    }
+
+    fn entity_id(&self) -> &str {
+        &self.entity_id
+    }
+}
+
+impl Reported for Cost {
+    fn meta(&self) -> &FactMeta {
+        &self.meta
+    }
+
+    fn place(&self) -> (&str, &str, &str, Date) {
+        (&self.platform, &self.account, &self.level, self.on)
+    }
+
+    fn entity_id(&self) -> &str {
+        &self.entity_id
+    }
+}
+
+fn newest<'a, R: Reported>(pulls: &[Pull], rows: &'a [R]) -> Vec<&'a R> {
+    let days: BTreeSet<Date> = rows.iter().map(|row| row.place().3).collect();
     let mut complete: Vec<&Pull> = pulls.iter().filter(|pull| pull.complete && pull.from_on <= pull.to_on).collect();
     complete.sort_by_key(|pull| (pull.meta.received_at, &pull.meta.key));
     let mut newest: BTreeMap<(Scope<'_>, Date), &str> = BTreeMap::new();
@@ -30,22 +76,21 @@ pub fn newest_claims<'a>(pulls: &[Pull], claims: &'a [Claim]) -> Vec<&'a Claim> 
         let covered = days.range(pull.from_on..=pull.to_on);
         newest.extend(covered.map(|day| ((scope, *day), pull.meta.key.as_str())));
     }
-    // A claim does not say of which report it is: its pull's key does.
-    let speaking: BTreeSet<(&str, &str, &str, Date, &str)> = newest
+    // A row does not say of which report it is: its pull's key does.
+    let speaking: BTreeSet<((&str, &str, &str, Date), &str)> = newest
         .iter()
-        .map(|(((platform, account, _, level), day), key)| (*platform, *account, *level, *day, *key))
+        .map(|(((platform, account, _, level), day), key)| ((*platform, *account, *level, *day), *key))
         .collect();
-    let speaks = |claim: &&Claim| {
-        let Claim { platform, account, level, on, meta, .. } = claim;
-        speaking.contains(&(platform.as_str(), account.as_str(), level.as_str(), *on, meta.key.as_str()))
-    };
-    let mut spoken: Vec<&Claim> = claims.iter().filter(speaks).collect();
-    spoken.sort_by_key(|claim| {
-        let Claim { platform, account, level, on, entity_id, meta, .. } = *claim;
-        (platform, account, level, *on, entity_id, &meta.key, meta.ordinal)
-    });
-    spoken.dedup_by_key(|claim| (&claim.meta.key, claim.meta.ordinal));
+    let mut spoken: Vec<&R> =
+        rows.iter().filter(|row| speaking.contains(&(row.place(), row.meta().key.as_str()))).collect();
+    spoken.sort_by(|a, b| order(*a).cmp(&order(*b)));
+    spoken.dedup_by_key(|row| (&row.meta().key, row.meta().ordinal));
     spoken
+}
+
+/// By place, then entity, then the pull's key and the row in it.
+fn order<R: Reported>(row: &R) -> ((&str, &str, &str, Date), &str, &str, i32) {
+    (row.place(), row.entity_id(), &row.meta().key, row.meta().ordinal)
 }
 
 /// What a platform claims by its default setting, in the range.
