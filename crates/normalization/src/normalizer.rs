@@ -81,7 +81,7 @@ impl Normalizer {
                 normalized
             }
             Err(error) => Normalized {
-                key: RecordKey { source: raw.source.clone(), node: String::new(), id: raw.content_hash() },
+                key: rejected_key(raw),
                 verdict: Verdict::Rejected(error.reject()),
             },
         }
@@ -95,6 +95,17 @@ impl Normalizer {
             known: self.sources.keys().chain(self.mappings.keys()).cloned().collect::<Vec<_>>().join(", "),
         })
     }
+}
+
+/// The key of a record that could not be read: apart from the keys of readable ones, so that what is mended is never a
+/// copy of what was refused. Rows of files are told by their place, since equal rows may both be real; what came through
+/// a door by its content, since senders send again what was refused.
+fn rejected_key(raw: &RawRecord) -> RecordKey {
+    let id = match raw.channel.starts_with("file/") {
+        true => format!("rejected/{}/{}", raw.channel, raw.offset),
+        false => format!("rejected/{}", raw.content_hash()),
+    };
+    RecordKey { source: raw.source.clone(), node: String::new(), id }
 }
 
 /// The list of adapters: a new source is one line here.

@@ -52,7 +52,8 @@ pub trait Source: Send + Sync {
 /// What one record became.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalized {
-    /// By which copies of the record are recognised. A rejected record's is (source, empty, content hash).
+    /// By which copies of the record are recognised. A rejected record's is of its own kind, so that it is no copy
+    /// of a readable one.
     pub key: RecordKey,
     /// What came of it.
     pub verdict: Verdict,

@@ -123,6 +123,9 @@ async fn pair(
     stamp.notes.extend(notes(&a, &b, &span, &stamp.zone));
     let (from, to) = span.instants();
     let currency = currency.as_ref().map(|currency| currency.code());
+    if let Some(code) = currency {
+        stamp.notes.push(format!("only what is counted in {code} is compared; nothing is converted"));
+    }
     let a = a.counted(context, &(from..to), currency, stamp).await?;
     let b = b.counted(context, &(from..to), currency, stamp).await?;
     Ok(Pair { a, b, span })

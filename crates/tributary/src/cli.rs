@@ -170,7 +170,9 @@ struct Range {
 }
 
 const REJECTS: &str = "SELECT source, reason, count(*) AS records, min(received_at) AS first_at, \
-    max(received_at) AS last_at, min(message) AS example, min(fix) AS fix \
+    max(received_at) AS last_at, \
+    first_value(message ORDER BY received_at, channel, \"offset\") AS example, \
+    first_value(fix ORDER BY received_at, channel, \"offset\") AS fix \
     FROM facts.rejects GROUP BY source, reason ORDER BY records DESC, source, reason";
 const STATUS: &str = "SELECT source, outcome, count(*) AS records, max(received_at) AS newest_at \
     FROM facts.outcomes GROUP BY source, outcome ORDER BY source, outcome";
@@ -208,9 +210,9 @@ pub async fn run(arguments: Arguments) -> Result<()> {
 async fn serve(options: NodeOptions) -> Result<()> {
     let node = Node::start(&options).await?;
     let serving = node.serve().await?;
-    println!("listening on http://{}", serving.address());
+    output::say(&format!("listening on http://{}", serving.address()));
     told_to_stop().await?;
-    println!("stopping");
+    output::say("stopping");
     serving.stop().await
 }
 
@@ -220,15 +222,20 @@ async fn apply(options: &NodeOptions, preview: bool) -> Result<()> {
     for proposal in proposals.iter().filter(|proposal| proposal.change != decide::Change::Unchanged) {
         let row = &proposal.row;
         let version = row.hash.get(..12).unwrap_or(&row.hash);
-        println!("{} {} {} · {version} · {}", proposal.change.word(), row.kind, row.name, row.status);
+        output::say(&format!("{} {} {} · {version} · {}", proposal.change.word(), row.kind, row.name, row.status));
     }
     let unchanged = proposals.iter().filter(|proposal| proposal.change == decide::Change::Unchanged).count();
-    println!("{unchanged} unchanged");
+    output::say(&format!("{unchanged} unchanged"));
     if preview {
+        output::say("preview, nothing is changed");
         return Ok(());
     }
     decide::record(&node.lake, &proposals).await?;
-    node.take_in().await.map(drop)
+    node.take_in().await?;
+    if let Some(last) = node.lake.last_instant().await? {
+        output::say(&format!("in force as of {}", last.known_at));
+    }
+    Ok(())
 }
 
 async fn ask(options: &NodeOptions, sql: String, asking: &Asking) -> Result<()> {
@@ -246,7 +253,10 @@ async fn ask(options: &NodeOptions, sql: String, asking: &Asking) -> Result<()> 
 
 fn check(config: Option<&std::path::Path>) -> Result<()> {
     let loaded = settings::load(config)?;
-    println!(
+    if !loaded.mapping_mistakes.is_empty() {
+        bail!("{}", loaded.mapping_mistakes.join("\n"));
+    }
+    output::say(&format!(
         "sound: {} sources, {} metrics, {} funnels, {} house policies, {} platform policies, {} channels",
         loaded.settings.sources.len(),
         loaded.definitions.metrics.len(),
@@ -254,7 +264,7 @@ fn check(config: Option<&std::path::Path>) -> Result<()> {
         loaded.definitions.house_policies.len(),
         loaded.definitions.platform_policies.len(),
         loaded.channels.channels.len(),
-    );
+    ));
     Ok(())
 }
 

@@ -98,6 +98,7 @@ struct Taken {
 /// # Errors
 /// Where a file is unreadable, or the source or mapping is unknown; what was read before is in.
 pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()> {
+    let paths = files(&arguments.paths)?;
     let node = Node::open(options).await?;
     let reader = reader(&node, &arguments).await?;
     let received_at = match arguments.received_at.as_deref() {
@@ -106,12 +107,25 @@ pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()
     };
     let taking = node.take_in_beside().await?;
     let mut taken = Taken::default();
-    for path in files(&arguments.paths)? {
-        let file = ImportFile::open(&path, &reader.options)?;
-        take(&node, &reader, file, received_at, &mut taken).await.with_context(|| path.display().to_string())?;
-    }
+    let read = take_all(&node, &reader, &paths, received_at, &mut taken).await;
+    // What was read becomes facts, also where a file failed.
     taking.finish(&node).await?;
+    read?;
     report(&node, &taken).await
+}
+
+async fn take_all(
+    node: &Node,
+    reader: &Reader,
+    paths: &[PathBuf],
+    received_at: Option<UtcMillis>,
+    taken: &mut Taken,
+) -> Result<()> {
+    for path in paths {
+        let file = ImportFile::open(path, &reader.options)?;
+        take(node, reader, file, received_at, taken).await.with_context(|| path.display().to_string())?;
+    }
+    Ok(())
 }
 
 fn files(paths: &[String]) -> Result<Vec<PathBuf>> {
@@ -273,15 +287,15 @@ fn copies_dir(node: &Node) -> PathBuf {
 
 /// Says what came of the files, outcome by outcome.
 async fn report(node: &Node, taken: &Taken) -> Result<()> {
-    println!("{} files: {} rows taken in, {} were in already", taken.files, taken.rows, taken.already);
+    output::say(&format!("{} files: {} rows taken in, {} were in already", taken.files, taken.rows, taken.already));
     let channels: Vec<String> = taken.channels.iter().map(|channel| format!("'{channel}'")).collect();
     let sql = format!(
         "SELECT outcome, count(*) AS records FROM facts.outcomes WHERE channel IN ({}) GROUP BY outcome ORDER BY outcome",
         channels.join(", ")
     );
     let answer = node.engine.answer(&query::Question { sql, ..query::Question::default() }).await?;
-    println!("{}", output::table(&answer)?);
-    println!("`tributary rejects` shows what could not be read, and how to mend it");
+    output::say(&output::table(&answer)?.to_string());
+    output::say("`tributary rejects` shows what could not be read, and how to mend it");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use normalization::{Mapping, MappingError, MappingFile, Normalizer, Verdict};
 use crate::{
     import,
     node::{NodeOptions, now},
-    settings,
+    output, settings,
 };
 
 /// What may be asked of mappings.
@@ -65,6 +65,8 @@ struct Outcome {
     facts: BTreeMap<&'static str, usize>,
     shown: Vec<String>,
     ignored: BTreeMap<&'static str, usize>,
+    /// Ids of orders that rows state alone, with how many do.
+    orders: BTreeMap<String, usize>,
     refused: BTreeMap<&'static str, Refused>,
 }
 
@@ -80,7 +82,7 @@ pub fn run(command: MappingCommand, options: &NodeOptions) -> Result<()> {
     let mapping = normalizer.mapping(&text).map_err(|mistakes| anyhow!(problems(&mistakes)))?;
     run_tests(&mapping)?;
     let Some(sample) = sample else {
-        println!("sound; --sample DATA shows what it makes of a file");
+        output::say("sound; --sample DATA shows what it makes of a file");
         return Ok(());
     };
     let said = [("tributary-account", account), ("tributary-account-zone", zone), ("tributary-currency", currency)];
@@ -106,7 +108,7 @@ fn run_tests(mapping: &Mapping) -> Result<()> {
     if !failed.is_empty() {
         bail!("{}", failed.join("\n"));
     }
-    println!("{} tests pass", results.len());
+    output::say(&format!("{} tests pass", results.len()));
     Ok(())
 }
 
@@ -140,6 +142,11 @@ impl Outcome {
         match verdict {
             Verdict::Facts(facts) => {
                 for fact in facts {
+                    if let Fact::OrderVersion(order) = &fact
+                        && order.part.is_none()
+                    {
+                        *self.orders.entry(order.order_id.clone()).or_insert(0) += 1;
+                    }
                     *self.facts.entry(kind(&fact)).or_insert(0) += 1;
                     if self.shown.len() < facts_shown {
                         self.shown.push(format!("row {row}: {}", normalization::readable_fact(&fact)));
@@ -159,14 +166,21 @@ impl Outcome {
 }
 
 fn print(outcome: &Outcome) {
-    outcome.shown.iter().for_each(|fact| println!("{fact}"));
+    outcome.shown.iter().for_each(|fact| output::say(fact));
     let facts: Vec<String> = outcome.facts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    println!("{} rows give {}", outcome.rows, if facts.is_empty() { "nothing".to_owned() } else { facts.join(", ") });
+    output::say(&format!("{} rows give {}", outcome.rows, if facts.is_empty() { "nothing".to_owned() } else { facts.join(", ") }));
+    if let Some((id, rows)) = outcome.orders.iter().find(|(_, rows)| **rows > 1) {
+        let several = outcome.orders.values().filter(|rows| **rows > 1).count();
+        output::say(&format!(
+            "warning: {several} orders stand in several rows each, such as \"{id}\" in {rows}, and each row replaces the \
+             one before it; is `grouped: true` missing in the order?"
+        ));
+    }
     for (reason, rows) in &outcome.ignored {
-        println!("{rows} rows are ignored: {reason}");
+        output::say(&format!("{rows} rows are ignored: {reason}"));
     }
     if outcome.refused.is_empty() {
-        println!("no row is refused");
+        output::say("no row is refused");
         return;
     }
     let mut table = Table::new();
@@ -176,7 +190,7 @@ fn print(outcome: &Outcome) {
         let (rows, first) = (refused.rows.to_string(), refused.first_row.to_string());
         table.add_row([rows.as_str(), reason, &first, &refused.message, &refused.fix]);
     }
-    println!("{table}");
+    output::say(&table.to_string());
 }
 
 fn kind(fact: &Fact) -> &'static str {

@@ -216,7 +216,8 @@ impl Node {
             return settings::read_mapping(Path::new(named));
         }
         let known: Vec<&str> = self.mappings.iter().map(|mapping| mapping.name.as_str()).collect();
-        bail!("there is no mapping \"{named}\" and no such file, expected one of {}", known.join(", "))
+        let mistakes: String = self.loaded.mapping_mistakes.iter().map(|mistake| format!("\n{mistake}")).collect();
+        bail!("there is no mapping \"{named}\" and no such file, expected one of {}{mistakes}", known.join(", "))
     }
 
     /// Refuses a source that neither the configuration nor a mapping names.

@@ -22,6 +22,13 @@ pub enum OutputFormat {
     Arrow,
 }
 
+/// Writes a line to standard output. Who reads it may have seen enough (`| head`): then the process ends quietly.
+pub fn say(line: &str) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Writes an answer to standard output.
 ///
 /// # Errors
@@ -33,8 +40,10 @@ pub fn print(answer: &Answer, format: OutputFormat) -> Result<()> {
         OutputFormat::Json => [render(answer, Format::Json)?, vec![b'\n']].concat(),
         OutputFormat::Arrow => render(answer, Format::Arrow)?,
     };
-    std::io::stdout().write_all(&bytes)?;
-    Ok(())
+    match std::io::stdout().write_all(&bytes) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// An answer's rows as a table: numbers to the right.

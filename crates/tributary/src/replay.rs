@@ -54,8 +54,8 @@ pub async fn run(arguments: ReplayArguments, options: &NodeOptions) -> Result<()
     order(&node, &arguments).await?;
     let replayed = node.take_in_decisions().await?;
     match replayed {
-        Some(replayed) => println!("{}", summary(&replayed)),
-        None => println!("the running process has read the records again"),
+        Some(replayed) => output::say(&summary(&replayed)),
+        None => output::say("the running process has read the records again"),
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ pub async fn rebuild(options: &NodeOptions) -> Result<()> {
     let bar = output::spinner("records read again");
     let records = stage.rebuild(|records| bar.set_position(records as u64)).await?;
     bar.finish_and_clear();
-    println!("facts are built anew from {records} records, at the instants at which they were first known");
+    output::say(&format!("facts are built anew from {records} records, at the instants at which they were first known"));
     Ok(())
 }
 
@@ -84,7 +84,7 @@ async fn order(node: &Node, arguments: &ReplayArguments) -> Result<()> {
     };
     let proposals = decide::compare(&node.lake, rows, None).await?;
     for proposal in proposals.iter().filter(|proposal| proposal.change == decide::Change::Changed) {
-        println!("mapping {} is applied as it stands in its file now", proposal.row.name);
+        output::say(&format!("mapping {} is applied as it stands in its file now", proposal.row.name));
     }
     decide::record(&node.lake, &proposals).await?;
     let parts = u32::try_from(count(node, arguments).await?.div_ceil(KEYS_MAX).max(1)).context("too many records")?;
@@ -118,7 +118,7 @@ async fn preview(node: &Node, arguments: &ReplayArguments, options: &NodeOptions
     let before = there.lake.last_instant().await?.context("the lake is empty, so nothing can be replayed")?.known_at;
     order(&there, arguments).await?;
     let replayed = there.take_in_decisions().await?.unwrap_or_default();
-    println!("preview, nothing is changed: {}", summary(&replayed));
+    output::say(&format!("preview, nothing is changed: {}", summary(&replayed)));
     let mut table = Table::new();
     table.load_style(presets::ASCII_BORDERS_ONLY_CONDENSED);
     table.set_header(["metric", "currency", "before", "after"]);
@@ -137,9 +137,9 @@ async fn preview(node: &Node, arguments: &ReplayArguments, options: &NodeOptions
         }
     }
     if moved == 0 {
-        println!("no metric moves")
+        output::say("no metric moves")
     } else {
-        println!("{table}")
+        output::say(&table.to_string())
     }
     Ok(())
 }

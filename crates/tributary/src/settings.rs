@@ -85,6 +85,8 @@ pub struct Loaded {
     pub channels: ChannelRules,
     /// How rows of files are read.
     pub mappings: Vec<MappingFile>,
+    /// Mappings that are not readable: work in progress, which must not keep the others from working.
+    pub mapping_mistakes: Vec<String>,
 }
 
 impl std::fmt::Debug for Workspace {
@@ -147,8 +149,14 @@ pub fn load(folder: Option<&Path>) -> Result<Loaded> {
         .map_err(|mistakes| anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     let channels: ChannelRules =
         definitions::parse_yaml("channels.yaml", &channels).map_err(|mistake| anyhow!("{mistake}"))?;
-    let mappings = mappings.iter().map(|(name, text)| parse_mapping(name, text)).collect::<Result<Vec<_>>>()?;
-    Ok(Loaded { settings, definitions, channels, mappings })
+    let (mut sound, mut mapping_mistakes) = (Vec::new(), Vec::new());
+    for (name, text) in &mappings {
+        match parse_mapping(&format!("mappings/{name}"), text) {
+            Ok(mapping) => sound.push(mapping),
+            Err(mistake) => mapping_mistakes.push(mistake.to_string()),
+        }
+    }
+    Ok(Loaded { settings, definitions, channels, mappings: sound, mapping_mistakes })
 }
 
 /// Settings from TOML text, with the environment over it.
