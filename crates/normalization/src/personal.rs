@@ -338,7 +338,9 @@ mod tests {
                     .windows(2)
                     .any(|pair| matches!(pair, [a, b] if PERSONAL_PAIRS.contains(&(a.as_str(), b.as_str()))))
         };
-        let parts = ["e", "mail", "Mail", "first", "Name", "name", "_", ".", " ", "IP", "ip", "zip", "Z", "9", "postal", "Code"];
+        let parts = [
+            "e", "mail", "Mail", "first", "Name", "name", "_", ".", " ", "IP", "ip", "zip", "Z", "9", "postal", "Code",
+        ];
         for a in parts {
             for b in parts {
                 for c in parts {
