@@ -4,7 +4,7 @@
 
 use model::{TimeError, UtcMillis};
 
-use crate::{personal, source::Reject};
+use crate::{personal, report::refusal, source::Reject};
 
 /// Why a record did not become facts, or a source cannot be set up.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -42,6 +42,14 @@ pub enum NormalizeError {
     MissingHeader {
         /// Its name.
         header: &'static str,
+    },
+    /// Neither a mapped report nor whoever imported it says what all its numbers are of.
+    #[error("{}", unstated(header, field.as_deref()))]
+    Unstated {
+        /// The header that the import would set.
+        header: &'static str,
+        /// Where it stands in the mapping, such as `facts[0].cost.account`; none for a report without rows.
+        field: Option<String>,
     },
     /// A field is present and unreadable.
     #[error("field \"{field}\" is {found}, expected {expected}")]
@@ -181,12 +189,14 @@ impl NormalizeError {
             | Self::UnknownZone { field, .. }
             | Self::NoValue { field, .. }
             | Self::Unreadable { field, .. }
+            | Self::Unstated { field: Some(field), .. }
             | Self::UnknownColumn { column: field, .. } => *field = format!("{parent}.{field}"),
             Self::MalformedRow { problem } => *problem = format!("{parent}: {problem}"),
             Self::Configuration { .. }
             | Self::UnknownSource { .. }
             | Self::MalformedJson { .. }
             | Self::MissingHeader { .. }
+            | Self::Unstated { field: None, .. }
             | Self::MissingZone { .. }
             | Self::Oversize { .. }
             | Self::AbsentColumns { .. }
@@ -205,14 +215,14 @@ impl NormalizeError {
             Self::Configuration { .. } => "configuration",
             Self::UnknownSource { .. } => "unknown_source",
             Self::MalformedJson { .. } => "malformed_json",
-            Self::Missing { .. } | Self::NoValue { .. } => "missing_field",
-            Self::MissingHeader { .. } => "missing_header",
+            Self::MissingHeader { .. } | Self::Unstated { field: None, .. } => "missing_header",
+            Self::MissingZone { .. } | Self::Unstated { header: "tributary-account-zone", .. } => "missing_zone",
+            Self::Missing { .. } | Self::NoValue { .. } | Self::Unstated { .. } => "missing_field",
             Self::Malformed { .. } | Self::Unreadable { .. } => "malformed_field",
             Self::MalformedRow { .. } => "malformed_row",
             Self::ClockInFuture { .. } => "clock_in_future",
             Self::UnknownCurrency { .. } => "unknown_currency",
             Self::UnknownZone { .. } => "unknown_zone",
-            Self::MissingZone { .. } => "missing_zone",
             Self::UnknownColumn { .. } => "unknown_column",
             Self::AbsentColumns { .. } => "absent_column",
             Self::Oversize { .. } => "oversize",
@@ -242,12 +252,22 @@ impl NormalizeError {
             }
             Self::AbsentColumns { .. } => "correct the names in the mapping, then replay".to_owned(),
             Self::MissingHeader { header } => format!("send the record again with the header \"{header}\""),
+            Self::Unstated { header, field: None } => {
+                format!("import the file again with {} (header \"{header}\")", flag_of(header))
+            }
+            Self::Unstated { header, field: Some(field) } => format!(
+                "import the file again with {} (header \"{header}\"), or let the mapping fill \"{field}\" and replay",
+                flag_of(header)
+            ),
             Self::Malformed { field, expected, .. } => {
                 format!("let the sender write {expected} in \"{field}\", then send the record again")
             }
             Self::ClockInFuture { .. } => {
                 "correct the sender's clock, or let it send \"sentAt\" by the same clock, so that it can be corrected here"
                     .to_owned()
+            }
+            Self::UnknownCurrency { field, .. } if field == "tributary-currency" => {
+                "import the file again with --currency: an ISO 4217 code such as EUR".to_owned()
             }
             Self::UnknownCurrency { field, .. } => {
                 format!("let the sender write an ISO 4217 code in \"{field}\", then send the record again")
@@ -266,6 +286,21 @@ impl NormalizeError {
             Self::PlatformError { .. } => "mend what the platform names, then pull the report again".to_owned(),
         }
     }
+}
+
+/// What is not said, by the word of the flag that would say it.
+fn unstated(header: &str, field: Option<&str>) -> String {
+    match field {
+        Some(field) => format!("missing field \"{field}\", and the import does not say it with {}", flag_of(header)),
+        None => {
+            format!("the report has no rows, and nothing says what it is empty of: {} is missing", flag_of(header))
+        }
+    }
+}
+
+/// The flag of `tributary import` that becomes the header, else the header.
+fn flag_of(header: &str) -> &str {
+    refusal::flag(header).unwrap_or(header)
 }
 
 /// A payload's text as an error may show it: quoted, cut to 64 characters, `<hidden>` where it can be personal.

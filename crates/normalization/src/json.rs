@@ -1,16 +1,15 @@
 //! JSON read lazily and exactly: a value is its own text until somebody asks, so numbers keep every digit and keys
 //! their order, and a payload's unread parts cost one scan.
 
+mod scan;
+
 use std::borrow::Cow;
 
 use model::{Currency, UtcMillis, money};
-use serde::{
-    Deserialize,
-    de::{MapAccess, Visitor},
-};
 use serde_json::value::RawValue;
 
 use crate::{error::NormalizeError, personal};
+use scan::Scanner;
 
 /// Deepest nesting that is read; a deeper payload is malformed, so that no reader here can exhaust the stack.
 const DEPTH_MAX: usize = 64;
@@ -30,6 +29,11 @@ pub(crate) struct Object<'a> {
 pub(crate) fn readable(payload: &[u8]) -> Result<Cow<'_, str>, NormalizeError> {
     let text = std::str::from_utf8(payload)
         .map_err(|error| NormalizeError::shape(&format!("not UTF-8 after byte {}", error.valid_up_to())))?;
+    let mut scanner = Scanner::new(text);
+    if scanner.is_readable() {
+        let text = text.trim_ascii();
+        return Ok(if scanner.has_unicode_escapes { mend_surrogates(text) } else { Cow::Borrowed(text) });
+    }
     let value: &RawValue = serde_json::from_str(text).map_err(|error| NormalizeError::shape(&error.to_string()))?;
     if depth(value.get()) > DEPTH_MAX {
         return Err(NormalizeError::shape(&format!("nested deeper than {DEPTH_MAX} levels")));
@@ -68,7 +72,13 @@ impl<'a> Json<'a> {
         if !self.0.starts_with('{') {
             return None;
         }
-        serde_json::from_str::<Entries<'a>>(self.0).ok().map(|Entries(entries)| Object { entries })
+        let mut entries = Vec::with_capacity(16);
+        Scanner::new(self.0).members(|member| {
+            let key = if member.key_has_escapes { unescaped(member.key)? } else { Cow::Borrowed(member.key) };
+            entries.push((key, Json(member.value)));
+            Some(())
+        })?;
+        Some(Object { entries })
     }
 
     /// The elements, where it is a list.
@@ -76,16 +86,18 @@ impl<'a> Json<'a> {
         if !self.0.starts_with('[') {
             return None;
         }
-        let values: Vec<&'a RawValue> = serde_json::from_str(self.0).ok()?;
-        Some(values.into_iter().map(|value| Self(value.get())).collect())
+        let mut values = Vec::new();
+        Scanner::new(self.0).members(|member| {
+            values.push(Self(member.value));
+            Some(())
+        })?;
+        Some(values)
     }
 
     /// The text, where it is one.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
-        if !self.0.starts_with('"') {
-            return None;
-        }
-        serde_json::from_str::<Text<'a>>(self.0).ok().map(|Text(text)| text)
+        let text = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        if text.contains('\\') { unescaped(text) } else { Some(Cow::Borrowed(text)) }
     }
 
     /// The digits of a number, or what a text holds: senders write amounts and ids both ways.
@@ -146,13 +158,12 @@ impl<'a> Object<'a> {
 
     /// The text at `key`, trimmed, e-mail addresses in it masked; an empty one is as absent.
     pub(crate) fn text(&self, key: &str) -> Result<Option<String>, NormalizeError> {
-        let text = self.read(key, "a text", Json::text)?.and_then(filled);
-        Ok(text.map(|text| personal::masked(&text).into_owned()))
+        Ok(self.read(key, "a text", Json::text)?.and_then(filled).map(personal::without_email))
     }
 
     /// The id at `key`, a text or a number, e-mail addresses in it masked; an empty one is as absent.
     pub(crate) fn id(&self, key: &str) -> Result<Option<String>, NormalizeError> {
-        Ok(self.personal(key)?.map(|id| personal::masked(&id).into_owned()))
+        Ok(self.personal(key)?.map(personal::without_email))
     }
 
     /// The text or number at `key` as sent: it can be personal and must be hashed before it goes anywhere.
@@ -202,8 +213,12 @@ impl<'a> Object<'a> {
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, NormalizeError> {
-        let Some(text) = self.read(key, expected, Json::digits_or_text)?.and_then(filled) else { return Ok(None) };
-        parse(&text).map(Some).ok_or_else(|| NormalizeError::malformed(key, &text, expected))
+        let Some(text) = self.read(key, expected, Json::digits_or_text)? else { return Ok(None) };
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        parse(text).map(Some).ok_or_else(|| NormalizeError::malformed(key, text, expected))
     }
 
     fn read<T>(
@@ -222,31 +237,9 @@ fn filled(text: Cow<'_, str>) -> Option<String> {
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-struct Entries<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Vec<(Cow<'de, str>, Json<'de>)>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::with_capacity(16);
-                while let Some((Text(key), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    entries.push((key, Json(value.get())));
-                }
-                Ok(entries)
-            }
-        }
-        deserializer.deserialize_map(Reader).map(Entries)
-    }
+/// What stands between the quotes of a valid text, its escapes read.
+fn unescaped(text: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str(&format!("\"{text}\"")).ok().map(Cow::Owned)
 }
 
 /// How deep lists and objects are nested in a valid JSON text.

@@ -18,6 +18,7 @@ pub mod mapping;
 pub mod error;
 pub mod traffic;
 
+mod address;
 mod contact;
 mod glob;
 mod json;

@@ -60,8 +60,18 @@ pub use trial::{MappingTestResult, readable_fact};
 
 /// Header rows that are kept compiled; beyond it each row compiles its own.
 const HEADERS_MAX: usize = 64;
-/// What an import says beside a report; part of its key, so that a wrong word can be mended by another import.
-const SAID: [&str; 4] = ["tributary-pull-from", "tributary-pull-to", "tributary-account-zone", "tributary-pulled-at"];
+/// What an import says beside a report. It is part of the report's key: equal files of two accounts are two reports, and
+/// a wrong word can be mended by another import.
+const SAID: [&str; 8] = [
+    "tributary-account",
+    "tributary-account-zone",
+    "tributary-currency",
+    "tributary-level",
+    "tributary-pull-from",
+    "tributary-pull-to",
+    "tributary-pulled-at",
+    "tributary-report",
+];
 
 /// A mapping, ready to read rows.
 pub struct Mapping {
@@ -194,9 +204,8 @@ impl Mapping {
             let cells = Cells::Json { object: crate::json::Object::default(), columns: &self.columns };
             let row = Row::new(cells, recorded, 0, &self.settings, &self.lets);
             let mut key = self.key(raw, Frame { row: &row, items: &[] })?;
-            if SAID.iter().any(|name| raw.header(name).is_some()) {
-                let said = SAID.map(|name| raw.header(name).unwrap_or("-"));
-                key.id = format!("{}/{}", key.id, said.join("/"));
+            for (name, said) in SAID.iter().filter_map(|name| Some((name, raw.header(name)?))) {
+                key.id.push_str(&format!("/{name}={}", part_of_key(said.trim())));
             }
             key
         };
@@ -239,7 +248,7 @@ impl Mapping {
             id.push_str(if at == 0 { "" } else { "/" });
             match self.key.len() {
                 1 => id.push_str(&part),
-                _ => id.push_str(&part.replace('\\', "\\\\").replace('/', "\\/")),
+                _ => id.push_str(&part_of_key(&part)),
             }
         }
         Ok(RecordKey { source: raw.source.clone(), node: String::new(), id })
@@ -280,6 +289,11 @@ impl Build<'_> {
         let phone = optional(phone, |field| field.personal(frame))?.and_then(|text| self.contacts.phone(&text));
         Ok(email.into_iter().chain(phone).collect())
     }
+}
+
+/// A part of a key, in which no `/` ends it.
+fn part_of_key(part: &str) -> String {
+    part.replace('\\', "\\\\").replace('/', "\\/")
 }
 
 fn check_name(compiler: &mut Compiler<'_>, name: &str) {

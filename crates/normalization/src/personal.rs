@@ -8,59 +8,39 @@ use crate::json::{Json, Object};
 /// What stands where an e-mail address stood.
 const MASK: &str = "<e-mail>";
 
-/// Words that make a key's value personal, wherever they stand in it: `customer_email`, `shippingAddress1`.
-const PERSONAL_WORDS: [&str; 37] = [
-    "address",
-    "address1",
-    "address2",
-    "avatar",
-    "birth",
-    "birthdate",
-    "birthday",
-    "dob",
-    "email",
-    "emails",
-    "fax",
-    "firstname",
-    "fname",
-    "fullname",
-    "iban",
-    "ip",
-    "lastname",
-    "latitude",
-    "lname",
-    "longitude",
-    "mail",
-    "middlename",
-    "mobile",
-    "passport",
-    "password",
-    "phone",
-    "phones",
-    "postcode",
-    "recipient",
-    "recipients",
-    "ssn",
-    "street",
-    "surname",
-    "telephone",
-    "username",
-    "zip",
-    "zipcode",
-];
+/// Words that make a key's value personal, wherever they stand in it (`customer_email`, `shippingAddress1`), by their
+/// length: this is asked for every property of every event.
+fn personal_words(length: usize) -> &'static [&'static str] {
+    match length {
+        2 => &["ip"],
+        3 => &["dob", "fax", "ssn", "zip"],
+        4 => &["iban", "mail"],
+        5 => &["birth", "email", "fname", "lname", "phone"],
+        6 => &["avatar", "emails", "mobile", "phones", "street"],
+        7 => &["address", "surname", "zipcode"],
+        8 => &[
+            "address1", "address2", "birthday", "fullname", "lastname", "passport", "password", "postcode", "username",
+        ],
+        9 => &["birthdate", "firstname", "latitude", "longitude", "recipient", "telephone"],
+        10 => &["middlename", "recipients"],
+        _ => &[],
+    }
+}
 
-/// Words that make a key's value personal when `name` or `code` follows: `first_name`, `postalCode`.
-const PERSONAL_PAIRS: [(&str, &str); 9] = [
-    ("first", "name"),
-    ("last", "name"),
-    ("middle", "name"),
-    ("full", "name"),
-    ("given", "name"),
-    ("family", "name"),
-    ("user", "name"),
-    ("customer", "name"),
-    ("postal", "code"),
-];
+/// Words that make a key's value personal when `name` follows: `first_name`.
+const NAMED: [&str; 8] = ["first", "last", "middle", "full", "given", "family", "user", "customer"];
+
+fn is_personal_word(word: &str) -> bool {
+    let first = word.bytes().next().map(|first| first.to_ascii_lowercase());
+    let known = |known: &&str| known.bytes().next() == first && word.eq_ignore_ascii_case(known);
+    personal_words(word.len()).iter().any(known)
+}
+
+/// True for two words, such as `first` and `name`, that are personal only together.
+fn is_personal_pair(first: &str, second: &str) -> bool {
+    second.eq_ignore_ascii_case("name") && NAMED.iter().any(|known| first.eq_ignore_ascii_case(known))
+        || second.eq_ignore_ascii_case("code") && first.eq_ignore_ascii_case("postal")
+}
 
 /// True where a key's value is personal by its name. `mobile` and the like say so too: flags are kept by
 /// [`redacted`], not here.
@@ -69,14 +49,13 @@ pub(crate) fn is_personal_key(key: &str) -> bool {
         return key.eq_ignore_ascii_case("e_mail") || is_personal_ascii_key(key);
     }
     let words = words(key);
-    words.iter().any(|word| PERSONAL_WORDS.contains(&word.as_str()))
-        || words.windows(2).any(|pair| matches!(pair, [a, b] if PERSONAL_PAIRS.contains(&(a.as_str(), b.as_str()))))
+    words.iter().any(|word| is_personal_word(word))
+        || words.windows(2).any(|pair| matches!(pair, [a, b] if is_personal_pair(a, b)))
 }
 
 /// As [`is_personal_key`] for the keys that nearly all senders use, without a copy: this runs for every property of every
 /// event.
 fn is_personal_ascii_key(key: &str) -> bool {
-    let is = |word: &str, known: &str| word.eq_ignore_ascii_case(known);
     let mut previous = "";
     let mut rest = key;
     while !rest.is_empty() {
@@ -85,8 +64,7 @@ fn is_personal_ascii_key(key: &str) -> bool {
         if word.is_empty() {
             continue;
         }
-        let pair = |(a, b): &(&str, &str)| is(previous, a) && is(word, b);
-        if PERSONAL_WORDS.iter().any(|known| is(word, known)) || PERSONAL_PAIRS.iter().any(pair) {
+        if is_personal_word(word) || is_personal_pair(previous, word) {
             return true;
         }
         previous = word;
@@ -97,16 +75,15 @@ fn is_personal_ascii_key(key: &str) -> bool {
 /// The first word of an ASCII key and what follows it; words end at a separator or before a capital after a small letter
 /// or digit.
 fn first_word(key: &str) -> (&str, &str) {
-    let bytes = key.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
+    let mut after_small = false;
+    for (at, byte) in key.bytes().enumerate() {
         if !byte.is_ascii_alphanumeric() {
             return (key.get(..at).unwrap_or_default(), key.get(at + 1..).unwrap_or_default());
         }
-        let after_small =
-            at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|b| !b.is_ascii_uppercase());
         if byte.is_ascii_uppercase() && after_small {
             return key.split_at(at);
         }
+        after_small = !byte.is_ascii_uppercase();
     }
     (key, "")
 }
@@ -125,7 +102,8 @@ pub(crate) fn holds_email(text: &str) -> bool {
 
 /// The text with every e-mail address in it replaced by `<e-mail>`.
 pub(crate) fn masked(text: &str) -> Cow<'_, str> {
-    if !text.contains('@') && !text.contains('%') {
+    // Without an early end, so that many bytes are compared at once.
+    if !text.bytes().fold(false, |found, byte| found | (byte == b'@') | (byte == b'%')) {
         return Cow::Borrowed(text);
     }
     let (mut result, mut rest, mut searched) = (String::new(), text, 0);
@@ -147,6 +125,14 @@ pub(crate) fn masked(text: &str) -> Cow<'_, str> {
     }
     result.push_str(rest);
     Cow::Owned(result)
+}
+
+/// The text with every e-mail address in it masked; itself where there is none.
+pub(crate) fn without_email(text: String) -> String {
+    match masked(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(masked) => masked,
+    }
 }
 
 /// A text as facts keep it: an address loses its query and fragment (its signals are read before), e-mail addresses
@@ -227,11 +213,24 @@ fn write_key(out: &mut String, key: &str) {
     if !out.ends_with('{') {
         out.push(',');
     }
-    write_quoted(out, &masked(key));
+    if is_plain(key) {
+        write_plain(out, key);
+    } else {
+        write_quoted(out, &masked(key));
+    }
     out.push(':');
 }
 
 fn write_value(out: &mut String, value: Json<'_>) {
+    // By far most values are numbers, and texts that need no look.
+    if !value.source().starts_with(['{', '[']) {
+        match value.text() {
+            Some(text) if is_plain(&text) => write_plain(out, &text),
+            Some(text) => write_quoted(out, &cleaned(&text)),
+            None => out.push_str(value.source()),
+        }
+        return;
+    }
     if let Some(object) = value.object() {
         write_object(out, &object);
     } else if let Some(list) = value.list() {
@@ -243,21 +242,26 @@ fn write_value(out: &mut String, value: Json<'_>) {
             write_value(out, element);
         }
         out.push(']');
-    } else {
-        match value.text() {
-            Some(text) => write_quoted(out, &cleaned(&text)),
-            None => out.push_str(value.source()),
-        }
     }
+}
+
+/// True for a text that holds no sign of an address, a query or an e-mail address, and none that JSON escapes: it is kept
+/// as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte >= 0x20 && !matches!(byte, b'"' | b'\\' | b'%' | b'/' | b'?' | b'@'))
+}
+
+fn write_plain(out: &mut String, text: &str) {
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// Appends a text in quotes, as JSON writes it.
 fn write_quoted(out: &mut String, text: &str) {
     let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     if text.bytes().all(plain) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
+        write_plain(out, text);
     } else {
         out.push_str(&serde_json::Value::from(text).to_string());
     }
@@ -333,10 +337,8 @@ mod tests {
     fn an_ascii_key_is_read_like_any_other() {
         let slow = |key: &str| {
             let words = words(key);
-            words.iter().any(|word| PERSONAL_WORDS.contains(&word.as_str()))
-                || words
-                    .windows(2)
-                    .any(|pair| matches!(pair, [a, b] if PERSONAL_PAIRS.contains(&(a.as_str(), b.as_str()))))
+            words.iter().any(|word| is_personal_word(word))
+                || words.windows(2).any(|pair| matches!(pair, [a, b] if is_personal_pair(a, b)))
         };
         let parts = [
             "e", "mail", "Mail", "first", "Name", "name", "_", ".", " ", "IP", "ip", "zip", "Z", "9", "postal", "Code",

@@ -25,6 +25,7 @@ use crate::{
 /// What the source and the record's headers say of a report beside its rows.
 pub(crate) struct Scope<'a> {
     raw: &'a RawRecord,
+    /// Of rows that name none: what the import says, else the source's.
     default_currency: Option<Currency>,
     zone: Option<&'a str>,
     platform: &'a str,
@@ -86,22 +87,22 @@ struct PullOf {
 }
 
 impl<'a> Scope<'a> {
-    /// Reads the headers `tributary-pull-from` and `tributary-pull-to`, and refuses a `tributary-pulled-at` that is no
-    /// instant.
+    /// Reads the headers `tributary-pull-from`, `tributary-pull-to` and `tributary-currency`, and refuses a
+    /// `tributary-pulled-at` that is no instant.
     pub(crate) fn read(
         raw: &'a RawRecord,
         config: &'a SourceConfig,
         platform: &'a str,
     ) -> Result<Self, NormalizeError> {
         let scope = Self::mapped(raw, config.zone.as_deref(), platform)?;
-        Ok(Self { default_currency: config.default_currency, ..scope })
+        Ok(Self { default_currency: scope.default_currency.or(config.default_currency), ..scope })
     }
 
-    /// The same for a mapped report, whose rows say their currency.
+    /// The same for a mapped report, of which no source is configured.
     pub(crate) fn mapped(raw: &'a RawRecord, zone: Option<&'a str>, platform: &'a str) -> Result<Self, NormalizeError> {
         pulled_at(raw)?;
         let (from_on, to_on) = (day(raw, "tributary-pull-from")?, day(raw, "tributary-pull-to")?);
-        Ok(Self { raw, default_currency: None, zone, platform, from_on, to_on })
+        Ok(Self { raw, default_currency: currency(raw)?, zone, platform, from_on, to_on })
     }
 
     /// Takes the days that the report itself says it covers, where the headers say none.
@@ -117,7 +118,7 @@ impl<'a> Scope<'a> {
         required(stated.as_deref().or_else(said), field).map(plain_account)
     }
 
-    /// The currency: what the row says, else the source's.
+    /// The currency: what the row says, else the header `tributary-currency`, else the source's.
     pub(crate) fn currency(&self, stated: Option<Currency>, field: &str) -> Result<Currency, NormalizeError> {
         required(stated.or(self.default_currency), field)
     }
@@ -200,7 +201,7 @@ impl Books {
     }
 
     /// The key of the report: its accounts, its content, and what was said of its scope beside it, so that a report
-    /// that was taken in with a wrong zone or wrong days can be taken in again. A report without rows is known by its
+    /// that was taken in with a wrong zone, currency or days can be taken in again. A report without rows is known by its
     /// scope alone. A stated time of the pull makes it a pull of its own: what a platform restates to A, to B and back to
     /// A are three.
     pub(crate) fn key(&self, raw: &RawRecord) -> RecordKey {
@@ -210,6 +211,9 @@ impl Books {
         let mut id = format!("{}/{}", raw.content_hash(), said.map(|text| text.unwrap_or("-")).join("/"));
         for pull in self.days.keys().filter(|_| self.names.is_empty()) {
             id.push_str(&format!("/{}/{}", pull.report, pull.level));
+        }
+        if let Ok(Some(currency)) = currency(raw) {
+            id.push_str(&format!("/{}", currency.code()));
         }
         if let Ok(Some(pulled_at)) = pulled_at(raw) {
             id.push_str(&format!("/{pulled_at}"));
@@ -311,6 +315,13 @@ pub(crate) fn platform_error(answer: &Object<'_>) -> Result<(), NormalizeError> 
 fn day(raw: &RawRecord, header: &str) -> Result<Option<Date>, NormalizeError> {
     let Some(text) = raw.header(header) else { return Ok(None) };
     text.trim().parse().map(Some).map_err(|_| NormalizeError::malformed(header, text, "a day such as 2026-01-05"))
+}
+
+/// The currency of the account, where whoever imports the report says so.
+fn currency(raw: &RawRecord) -> Result<Option<Currency>, NormalizeError> {
+    let header = "tributary-currency";
+    let Some(code) = raw.header(header).map(str::trim) else { return Ok(None) };
+    Currency::try_from(code).map(Some).map_err(|_| NormalizeError::unknown_currency(header, code))
 }
 
 /// When the platform was asked, where whoever imports the report says so.

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use model::Signals;
 use url::{Url, form_urlencoded};
 
-use crate::personal;
+use crate::{
+    address::{PlainAddress, plain_host},
+    personal,
+};
 
 /// Click id parameters in lower case, the surest first, and the words of `utm_source` that they go with.
 ///
@@ -56,7 +59,14 @@ pub(crate) struct SignalReader {
 impl SignalReader {
     /// Reads a page address: host, path and query.
     pub(crate) fn page(&mut self, address: &str) {
-        let Ok(url) = Url::parse(address.trim()) else { return };
+        let address = address.trim();
+        if let Some(plain) = PlainAddress::of(address) {
+            keep(&mut self.signals.page_host, Some(plain.host.to_owned()));
+            keep(&mut self.signals.page_path, Some(plain.path.to_owned()));
+            self.query(plain.query.unwrap_or_default());
+            return;
+        }
+        let Ok(url) = Url::parse(address) else { return };
         keep(&mut self.signals.page_host, url.host_str().map(host));
         keep(&mut self.signals.page_path, Some(personal::masked(url.path()).into_owned()));
         if let Some(query) = url.query() {
@@ -72,13 +82,26 @@ impl SignalReader {
 
     /// Reads a query, with or without its `?`.
     pub(crate) fn query(&mut self, query: &str) {
-        for (name, value) in form_urlencoded::parse(query.trim().trim_start_matches('?').as_bytes()) {
-            let name = name.to_lowercase();
-            if let Some(rest) = name.strip_prefix("utm_") {
-                self.campaign(rest, &value);
-            } else if let Some(rank) = CLICK_IDS.iter().position(|(param, _)| *param == name) {
-                self.click(rank, &value);
+        for pair in query.trim().trim_start_matches('?').split('&') {
+            if pair.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+                for (name, value) in form_urlencoded::parse(pair.as_bytes()) {
+                    self.parameter(&name, &value);
+                }
+            } else {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                self.parameter(name, value);
             }
+        }
+    }
+
+    /// Reads one parameter of a query, decoded.
+    fn parameter(&mut self, name: &str, value: &str) {
+        let lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+        let name = if name.bytes().all(lower) { Cow::Borrowed(name) } else { Cow::Owned(name.to_lowercase()) };
+        if let Some(rest) = name.strip_prefix("utm_") {
+            self.campaign(rest, value);
+        } else if let Some(rank) = CLICK_IDS.iter().position(|(param, _)| *param == name) {
+            self.click(rank, value);
         }
     }
 
@@ -99,7 +122,11 @@ impl SignalReader {
 
     /// Reads the address of the referring page; an Android app's is `android-app://<package>`.
     pub(crate) fn referrer(&mut self, address: &str) {
-        let url = Url::parse(address.trim()).ok();
+        let address = address.trim();
+        if let Some(host) = plain_host(address) {
+            return keep(&mut self.signals.referrer_host, Some(host.to_owned()));
+        }
+        let url = Url::parse(address).ok();
         keep(&mut self.signals.referrer_host, url.as_ref().and_then(Url::host_str).map(host));
     }
 
@@ -119,6 +146,9 @@ impl SignalReader {
 
     /// All that was read. Of several click ids the one that goes with `utm_source` is kept, else the surest.
     pub(crate) fn finish(mut self) -> Signals {
+        if self.clicks.is_empty() {
+            return self.signals;
+        }
         let source = self.signals.utm_source.as_deref().unwrap_or_default().to_lowercase();
         let named =
             |rank: usize| CLICK_IDS.get(rank).is_some_and(|(_, words)| words.iter().any(|w| source.contains(w)));

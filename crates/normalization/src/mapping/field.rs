@@ -79,10 +79,7 @@ impl Field {
 
     /// The text, e-mail addresses in it masked.
     pub(crate) fn text<'r>(&'r self, frame: Frame<'_, 'r>) -> Read<String> {
-        Ok(self.personal(frame)?.map(|text| match personal::masked(&text) {
-            std::borrow::Cow::Borrowed(_) => text,
-            std::borrow::Cow::Owned(masked) => masked,
-        }))
+        Ok(self.personal(frame)?.map(personal::without_email))
     }
 
     /// The amount in micros, exactly.

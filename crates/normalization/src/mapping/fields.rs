@@ -423,8 +423,9 @@ pub struct CostFields {
     pub clicks: Optional,
     /// Charge; digits beyond the sixth place are rounded.
     pub cost: Expression,
-    /// ISO 4217 code of the account.
-    pub currency: Expression,
+    /// ISO 4217 code of the account. Left out or null: what the import says with `--currency`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Optional,
 }
 
 /// `claim`: what an ad platform says its ads brought. Rows of one account, entity, day and action add up.
@@ -464,6 +465,7 @@ pub struct ClaimFields {
     /// Their value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Optional,
-    /// ISO 4217 code of the account.
-    pub currency: Expression,
+    /// ISO 4217 code of the account. Left out or null: what the import says with `--currency`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Optional,
 }

@@ -23,6 +23,9 @@ const BASES: [(&str, DateBasis); 2] = [("touch", DateBasis::Touch), ("conversion
 const KINDS: [(&str, ClaimKind); 3] =
     [("click", ClaimKind::Click), ("engaged_view", ClaimKind::EngagedView), ("view", ClaimKind::View)];
 
+/// The header of the account's zone.
+const ZONE: &str = "tributary-account-zone";
+
 /// `cost`, ready to read rows.
 #[derive(Debug, Clone)]
 pub(crate) struct CostTemplate {
@@ -46,6 +49,7 @@ pub(crate) struct ClaimTemplate {
 
 #[derive(Debug, Clone)]
 struct PlaceTemplate {
+    path: String,
     platform: Field,
     account: Option<Field>,
     level: Field,
@@ -53,7 +57,7 @@ struct PlaceTemplate {
     entity_name: Option<Field>,
     day: Field,
     zone: Option<Field>,
-    currency: Field,
+    currency: Option<Field>,
 }
 
 /// The texts that costs and claims have in common.
@@ -65,7 +69,7 @@ struct PlaceTexts<'a> {
     entity_name: &'a Option<Expression>,
     day: &'a Expression,
     zone: &'a Option<Expression>,
-    currency: &'a Expression,
+    currency: &'a Option<Expression>,
 }
 
 /// The books of one report, by platform.
@@ -117,7 +121,7 @@ impl<'a> Pulls<'a> {
                 problem: "a report without rows, whose platform only a row would say".to_owned(),
             })?;
             let mut books = Books::default();
-            books.empty(&self.scope)?;
+            books.empty(&self.scope).map_err(|error| unstated(error, ZONE, None))?;
             self.books.insert(platform.to_owned(), books);
         }
         let mut facts = Vec::new();
@@ -134,19 +138,35 @@ impl<'a> Pulls<'a> {
         frame: Frame<'_, 'r>,
     ) -> Result<(&mut Books, Place), NormalizeError> {
         let text = |field| optional(field, |field: &'r Field| field.text(frame));
-        let account = self.scope.account(text(&template.account)?, "account")?;
+        let needed = |header, name| move |error| unstated(error, header, Some(format!("{}.{name}", template.path)));
+        let account = self.scope.account(text(&template.account)?, "account");
+        let account = account.map_err(needed("tributary-account", "account"))?;
+        let zone = self.scope.zone(text(&template.zone)?, "zone", &account).map_err(needed(ZONE, "zone"))?;
+        let currency = optional(&template.currency, |field| field.currency(frame))?;
+        let currency = self.scope.currency(currency, "currency").map_err(needed("tributary-currency", "currency"))?;
         let place = Place {
             level: required(&template.level, |field| field.one_of(frame, &LEVELS))?,
             entity_id: required(&template.entity_id, |field| field.text(frame))?,
             on: self.scope.covered(required(&template.day, |field| field.day(frame))?, &template.day.path)?,
-            zone: self.scope.zone(text(&template.zone)?, "zone", &account)?,
-            currency: required(&template.currency, |field| field.currency(frame))?,
+            zone,
+            currency,
             account,
         };
         let platform = required(&template.platform, |field| field.text(frame))?;
         let books = self.books.entry(platform).or_default();
         books.row(&place, report, text(&template.entity_name)?);
         Ok((books, place))
+    }
+}
+
+/// What a mapping leaves to the import and the import does not say; any other error as it is.
+fn unstated(error: NormalizeError, header: &'static str, field: Option<String>) -> NormalizeError {
+    match error {
+        NormalizeError::MissingHeader { header } => NormalizeError::Unstated { header, field },
+        NormalizeError::Missing { .. } | NormalizeError::MissingZone { .. } => {
+            NormalizeError::Unstated { header, field }
+        }
+        other => other,
     }
 }
 
@@ -196,6 +216,7 @@ impl PlaceTemplate {
     fn compile(compiler: &mut Compiler<'_>, path: &str, texts: &PlaceTexts<'_>) -> Self {
         let at = |name: &str| format!("{path}.{name}");
         Self {
+            path: path.to_owned(),
             platform: compiler.field(&at("platform"), texts.platform),
             account: compiler.optional(&at("account"), texts.account),
             level: compiler.choice(&at("level"), texts.level, &LEVELS.map(|(name, _)| name)),
@@ -203,7 +224,7 @@ impl PlaceTemplate {
             entity_name: compiler.optional(&at("entity_name"), texts.entity_name),
             day: compiler.field(&at("day"), texts.day),
             zone: compiler.optional(&at("zone"), texts.zone),
-            currency: compiler.field(&at("currency"), texts.currency),
+            currency: compiler.optional(&at("currency"), texts.currency),
         }
     }
 }

@@ -156,6 +156,35 @@ fn a_restatement_back_to_older_numbers_is_a_pull_of_its_own_where_its_time_is_sa
 }
 
 #[test]
+fn a_report_that_names_no_currency_takes_that_of_the_import_which_is_part_of_its_key() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads/google_ads/csv/rejects/no_currency.csv");
+    let taken = |code: &str| {
+        let mut case = Case::read(path.clone());
+        case.raw.headers.insert("tributary-currency".to_owned(), code.to_owned());
+        case.currency = Some("GBP".to_owned());
+        case.normalized()
+    };
+    let (euros, dollars) = (taken("EUR"), taken("USD"));
+    assert!(contents(&euros).iter().filter_map(|fact| fact.get("Cost")).all(|cost| cost["currency"] == "EUR"));
+    assert_ne!(euros.key, dollars.key);
+    let Verdict::Rejected(reject) = taken("euros").verdict else { panic!("kept in no currency") };
+    assert!(reject.fix.contains("--currency"), "{}", reject.fix);
+}
+
+#[test]
+fn equal_reports_of_two_accounts_are_two_reports() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads/google_ads/csv/rejects/no_account.csv");
+    let key = |account: &str| {
+        let mut case = Case::read(path.clone());
+        case.raw.headers.insert("tributary-account".to_owned(), account.to_owned());
+        assert!(matches!(case.normalized().verdict, Verdict::Facts(_)));
+        case.normalized().key
+    };
+    assert_ne!(key("7"), key("8"));
+    assert_eq!(key("123-456-7890"), key("1234567890"));
+}
+
+#[test]
 fn reports_without_rows_are_known_by_their_scope() {
     let key = |name: &str, value: &str| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads/google_ads/empty.json");

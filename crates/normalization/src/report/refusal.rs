@@ -10,15 +10,21 @@ use crate::{
 };
 
 /// Flags of `tributary import` and the headers that they become.
-const FLAGS: [(&str, &str); 7] = [
+const FLAGS: [(&str, &str); 8] = [
     ("tributary-account", "--account"),
     ("tributary-account-zone", "--zone"),
+    ("tributary-currency", "--currency"),
     ("tributary-level", "--level"),
     ("tributary-pull-from", "--from"),
     ("tributary-pull-to", "--to"),
     ("tributary-pulled-at", "--received-at"),
     ("tributary-report", "--report"),
 ];
+
+/// The flag of `tributary import` that becomes the header.
+pub(crate) fn flag(header: &str) -> Option<&'static str> {
+    FLAGS.iter().find(|(name, _)| *name == header).map(|(_, flag)| *flag)
+}
 
 /// What a report became; a refused one is recognised by its content, like every refused record.
 pub(crate) fn settled(raw: &RawRecord, read: Result<Normalized, Reject>) -> Normalized {
@@ -75,7 +81,6 @@ pub(crate) fn mended(error: &NormalizeError, fix: &str) -> Reject {
 
 impl From<NormalizeError> for Reject {
     fn from(error: NormalizeError) -> Self {
-        let flag = |name: &str| FLAGS.iter().find(|(header, _)| *header == name).map(|(_, flag)| *flag);
         match &error {
             NormalizeError::MissingHeader { header } => match flag(header) {
                 Some(flag) => Self {
@@ -88,7 +93,7 @@ impl From<NormalizeError> for Reject {
                 Some(flag) => mended(&error, &format!("import again with {flag}: {expected}")),
                 None => mended(&error, &format!("export the report again so that it holds {expected}")),
             },
-            NormalizeError::UnknownCurrency { .. } => {
+            NormalizeError::UnknownCurrency { field, .. } if flag(field).is_none() => {
                 mended(&error, "export the report again with the account's currency as three letters")
             }
             NormalizeError::UnknownZone { field, .. } => {

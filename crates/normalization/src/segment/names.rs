@@ -1,5 +1,7 @@
 //! Segment's ecommerce spec in the house's words: harmonised event names, and which property is an event's amount.
 
+use std::borrow::Cow;
+
 use model::money::{MICROS_PER_UNIT, div_round_half_even};
 
 use crate::{error::NormalizeError, json::Object};
@@ -41,8 +43,9 @@ const NAMES: &[(&str, &str, &str)] = &[
 
 /// The house's name of a spec event, whatever its case; none for other events, which keep theirs.
 pub(crate) fn harmonised(sent: &str) -> Option<&'static str> {
-    let lower = sent.to_lowercase();
-    NAMES.iter().find(|(v2, v1, _)| *v2 == lower || (*v1 == lower && !lower.is_empty())).map(|(_, _, name)| *name)
+    let lower = if sent.is_ascii() { Cow::Borrowed(sent) } else { Cow::Owned(sent.to_lowercase()) };
+    let is = |known: &str| known.eq_ignore_ascii_case(&lower);
+    NAMES.iter().find(|(v2, v1, _)| is(v2) || (is(v1) && !lower.is_empty())).map(|(_, _, name)| *name)
 }
 
 /// The amount that an event states, in micros: an order's is its total, anything else its value. Senders keep amounts
