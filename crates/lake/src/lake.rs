@@ -82,7 +82,7 @@ pub enum LakeError {
     #[error(transparent)]
     Table(#[from] TableError),
     /// Stored data contradicts itself.
-    #[error("the lake is damaged: {reason}; `tributary replay` rebuilds facts from the inbox")]
+    #[error("the lake is damaged: {reason}; `tributary rebuild` builds facts anew from the inbox")]
     Corrupt {
         /// What was found.
         reason: String,

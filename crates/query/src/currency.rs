@@ -6,8 +6,8 @@
 
 use arrow::{
     array::{ArrayRef, AsArray, RecordBatch, StringArray},
-    compute::concat_batches,
-    datatypes::SchemaRef,
+    compute::{cast, concat_batches},
+    datatypes::{DataType, SchemaRef},
 };
 use jiff::tz::TimeZone;
 use model::Currency;
@@ -114,6 +114,8 @@ pub(crate) fn checked(
     let all = concat_batches(schema, batches)?;
     let [missing, provisional] = RATE_COLUMNS.map(|name| all.column_by_name(name).map(ArrayRef::clone));
     if let Some(missing) = &missing {
+        // SQL has several types of text; which one a column gets is the planner's business.
+        let missing = cast(missing, &DataType::Utf8)?;
         let missing = missing.as_string::<i32>();
         // Of one pair of currencies the least text names the earliest day.
         if let Some(text) = missing.iter().flatten().min() {

@@ -280,7 +280,7 @@ impl Answering {
     async fn answer(&self, question: &Question) -> Result<Answer, EngineError> {
         let asked = |message: &str| EngineError::Asked { message: message.to_owned() };
         if self.lake.rebuilding() {
-            return Err(asked("facts are being rebuilt from the inbox; ask again when the replay is done"));
+            return Err(asked("facts are being rebuilt from the inbox; ask again when the rebuild is done"));
         }
         let mut statements = DFParser::parse_sql(&question.sql)?;
         let mut statement = statements.pop_front().ok_or_else(|| asked("the question is empty"))?;

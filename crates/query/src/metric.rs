@@ -130,7 +130,7 @@ fn rate_columns(relation: &str, currency: Option<Currency>) -> String {
             ", min(orders.rate_missing) AS rate_missing, bool_or(orders.rate_provisional) AS rate_provisional"
                 .to_owned()
         }
-        _ => ", CAST(NULL AS VARCHAR) AS rate_missing, false AS rate_provisional".to_owned(),
+        _ => ", arrow_cast(NULL, 'Utf8') AS rate_missing, false AS rate_provisional".to_owned(),
     }
 }
 
