@@ -31,9 +31,13 @@ impl Recent {
     fn put(&self, name: String, records: Vec<RawRecord>) {
         let bytes = records.iter().map(|record| record.payload.len()).sum();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.bytes + bytes <= RECENT_BYTES_MAX {
-            held.bytes += bytes;
-            held.files.push_back((name, records, bytes));
+        held.bytes += bytes;
+        held.files.push_back((name, records, bytes));
+        // Nobody reads what an import leaves to another process: the oldest go.
+        while held.bytes > RECENT_BYTES_MAX && held.files.len() > 1 {
+            if let Some((_, _, bytes)) = held.files.pop_front() {
+                held.bytes -= bytes;
+            }
         }
     }
 
@@ -68,10 +72,15 @@ impl Lake {
             expects: Some((channel.to_owned(), last)),
             ..Commit::default()
         };
-        for name in self.commit_files(Table::Inbox, commit).await? {
-            self.recent.put(name, std::mem::take(records));
+        let written = self.write(Table::Inbox, commit).await?;
+        let Some(name) = written.names.first().cloned() else { return Ok(()) };
+        // Before the entry is seen, so that whoever reads it finds the records.
+        self.recent.put(name.clone(), std::mem::take(records));
+        let published = self.publish(written).await;
+        if published.is_err() {
+            *records = self.recent.take(&name).unwrap_or_default();
         }
-        Ok(())
+        published
     }
 
     /// Records of the inbox after `from` and, where `to` names their channel, up to it; whole files until

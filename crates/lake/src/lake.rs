@@ -112,7 +112,7 @@ pub struct Commit {
 pub struct Written {
     table: Table,
     actions: Vec<Action>,
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
     expects: Option<(String, Option<i64>)>,
     rearranges: bool,
 }
@@ -210,15 +210,8 @@ impl Lake {
     /// # Errors
     /// [`LakeError`]; nothing of the commit is in force then.
     pub async fn commit(&self, table: Table, commit: Commit) -> Result<(), LakeError> {
-        self.commit_files(table, commit).await.map(drop)
-    }
-
-    /// As [`Lake::commit`]; returns the names of the files that it added.
-    pub(crate) async fn commit_files(&self, table: Table, commit: Commit) -> Result<Vec<String>, LakeError> {
         let written = self.write(table, commit).await?;
-        let names = written.names.clone();
-        self.publish(written).await?;
-        Ok(names)
+        self.publish(written).await
     }
 
     /// Writes a commit's files. They are in no table until [`Lake::publish`], so that files of several tables can be

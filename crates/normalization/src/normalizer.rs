@@ -70,6 +70,12 @@ impl Normalizer {
         Ok(Self { sources: self.sources.clone(), mappings: named, contact_key: self.contact_key })
     }
 
+    /// True where a configured source has this name, so that no mapping may.
+    #[must_use]
+    pub fn has_source(&self, name: &str) -> bool {
+        self.sources.contains_key(name)
+    }
+
     /// What `raw` becomes. Every record has exactly one verdict; no payload makes this fail.
     #[must_use]
     pub fn normalize(&self, raw: &RawRecord) -> Normalized {
@@ -100,7 +106,7 @@ impl Normalizer {
 /// The key of a record that could not be read: apart from the keys of readable ones, so that what is mended is never a
 /// copy of what was refused. Rows of files are told by their place, since equal rows may both be real; what came through
 /// a door by its content, since senders send again what was refused.
-fn rejected_key(raw: &RawRecord) -> RecordKey {
+pub(crate) fn rejected_key(raw: &RawRecord) -> RecordKey {
     let id = match raw.channel.starts_with("file/") {
         true => format!("rejected/{}/{}", raw.channel, raw.offset),
         false => format!("rejected/{}", raw.content_hash()),

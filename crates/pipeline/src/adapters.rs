@@ -58,6 +58,10 @@ impl Adapters {
     fn compile(&mut self) {
         let mut sound = Vec::new();
         for (name, file) in &self.mappings {
+            if self.built_in.has_source(name) {
+                error!(mapping = name, "mapping is left out: a configured source has its name; rename one of them");
+                continue;
+            }
             match self.built_in.mapping(file) {
                 Ok(mapping) => sound.push(mapping),
                 Err(problems) => {

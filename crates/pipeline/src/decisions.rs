@@ -1,7 +1,7 @@
 //! Decisions come in through the inbox like everything else: definitions that come into force, and replays that somebody
 //! ordered. So a rebuild from the inbox takes each of them again, at its own instant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ingestion::Incoming;
 use lake::{Lake, LakeError};
@@ -98,19 +98,23 @@ pub(crate) fn is_decision(record: &RawRecord) -> bool {
     record.channel == CHANNEL
 }
 
-/// Of waiting decisions those that make up the next batch: definitions up to the next replay, or one replay alone.
+/// Of waiting decisions those that make up the next batch: definitions up to the next replay or up to a second decision on
+/// the same one, so that each has an instant of its own; or one replay alone.
 pub(crate) fn next_batch(mut waiting: Vec<RawRecord>) -> Vec<RawRecord> {
-    let definitions = waiting.iter().take_while(|record| record.source != REPLAYS).count();
+    let mut met = BTreeSet::new();
+    let alone = |record: &&RawRecord| {
+        let name = |header| record.header(header).unwrap_or_default().to_owned();
+        record.source != REPLAYS && met.insert((name("kind"), name("name")))
+    };
+    let definitions = waiting.iter().take_while(alone).count();
     waiting.truncate(definitions.max(1));
     waiting
 }
 
-/// Reads a definition's record back. Its key holds the instant too: a definition may come into force again.
+/// Reads a definition's record back. Its key is its place among the decisions: one may be taken again.
 pub(crate) fn read_definition(record: &RawRecord) -> (RecordKey, Result<DefinitionRow, Reject>) {
     let header = |name| record.header(name).unwrap_or_default().to_owned();
-    let UtcMillis(at) = record.received_at;
-    let id = format!("{}/{}/{}/{}/{at}", header("kind"), header("name"), header("status"), header("hash"));
-    let key = RecordKey { source: record.source.clone(), node: String::new(), id };
+    let key = key(record);
     let row = String::from_utf8(record.payload.clone())
         .map(|text| DefinitionRow {
             kind: header("kind"),
@@ -128,10 +132,13 @@ pub(crate) fn read_definition(record: &RawRecord) -> (RecordKey, Result<Definiti
     (key, row)
 }
 
+fn key(record: &RawRecord) -> RecordKey {
+    RecordKey { source: record.source.clone(), node: String::new(), id: record.offset.to_string() }
+}
+
 /// Reads an order to replay back.
 pub(crate) fn read_replay(record: &RawRecord) -> (RecordKey, Result<ReplayRequest, Reject>) {
-    let id = format!("{}/{}", record.received_at.0, record.content_hash());
-    let key = RecordKey { source: record.source.clone(), node: String::new(), id };
+    let key = key(record);
     let request = serde_json::from_slice(&record.payload).map_err(|error| Reject {
         reason: "malformed_replay",
         message: format!("the order to replay is unreadable: {error}"),
@@ -152,10 +159,19 @@ mod tests {
                 channel: CHANNEL.to_owned(),
                 offset,
                 received_at: UtcMillis(0),
-                headers: Headers::new(),
+                headers: [("name".to_owned(), offset.to_string())].into(),
                 payload: Vec::new(),
             })
             .collect()
+    }
+
+    #[test]
+    fn two_decisions_on_one_definition_have_an_instant_each() {
+        let mut records = waiting(&[DEFINITIONS; 3]);
+        for (record, name) in records.iter_mut().zip(["a", "b", "a"]) {
+            record.headers = [("kind", "mapping"), ("name", name)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        }
+        assert_eq!(next_batch(records).len(), 2);
     }
 
     #[test]

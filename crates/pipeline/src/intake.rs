@@ -61,6 +61,18 @@ pub async fn append_records(lake: &Lake, channel: &str, records: Vec<Incoming>) 
     }
 }
 
+/// Appends rows of a file, the first of which is row `first`: a row's number is its offset, for ever.
+///
+/// # Errors
+/// [`LakeError::Conflict`] where the channel does not stand before `first`, because another import of the same file is at
+/// work; [`LakeError`] where storage refuses. Nothing is stored then.
+pub async fn append_rows(lake: &Lake, channel: &str, first: i64, rows: Vec<Incoming>) -> Result<(), LakeError> {
+    let mut positioned: Vec<RawRecord> =
+        (first..).zip(rows).map(|(offset, row)| at_position(row, channel, offset)).collect();
+    let last = (first > 0).then_some(first - 1);
+    lake.append(channel, last, &mut positioned).await
+}
+
 fn at_position(record: Incoming, channel: &str, offset: i64) -> RawRecord {
     RawRecord {
         source: record.source,

@@ -20,7 +20,7 @@ pub mod rebuild;
 pub mod replay;
 
 pub use decisions::ReplayRequest;
-pub use intake::{append_records, run_intake};
+pub use intake::{append_records, append_rows, run_intake};
 pub use plan::{BatchPlan, Supersession};
 pub use replay::Replayed;
 pub use stage::{BatchReport, PipelineError, Stage, StageClock};

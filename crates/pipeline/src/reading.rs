@@ -57,10 +57,11 @@ async fn fetch(
     if !decided.is_empty() {
         return read(normalizer, decisions::next_batch(decided)).await;
     }
-    let mut records = lake.inbox_between(&positions, None, BATCH_RECORDS_MAX).await?;
-    // One that came in since: it waits for its own batch.
-    records.retain(|record| !decisions::is_decision(record));
-    read(normalizer, records).await
+    let records = lake.inbox_between(&positions, None, BATCH_RECORDS_MAX).await?;
+    // A decision that came in since goes first: records behind it may need it.
+    let decided: Vec<RawRecord> = records.iter().filter(|record| decisions::is_decision(record)).cloned().collect();
+    let batch = if decided.is_empty() { records } else { decisions::next_batch(decided) };
+    read(normalizer, batch).await
 }
 
 async fn read(normalizer: Arc<Normalizer>, records: Vec<RawRecord>) -> Result<Vec<Read>, PipelineError> {

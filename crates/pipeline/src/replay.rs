@@ -78,18 +78,21 @@ impl Stage {
     async fn select(&self, request: &ReplayRequest, as_of: UtcMillis) -> Result<Selection, PipelineError> {
         let mut chosen = Selection { keys: HashSet::new(), outcomes: BTreeMap::new(), rows: Fingerprints::default() };
         let mut rows: Vec<OutcomeRow> = Vec::new();
-        for batch in self.rows_of(Table::Outcomes, as_of).await? {
+        let outcomes = self.lake.snapshot(Table::Outcomes).await?;
+        for entry in outcomes.files.iter().filter(|entry| entry.known_at(as_of)) {
             let of_source = |row: &OutcomeRow| match &request.source {
                 Some(source) => row.source == *source,
                 None => row.source != crate::decisions::DEFINITIONS && row.source != crate::decisions::REPLAYS,
             };
-            for row in OutcomeRow::read(&batch)?.into_iter().filter(of_source) {
-                let share = digest("key", 0, &row.key)? % u128::from(request.parts.max(1));
-                if share == u128::from(request.part) {
-                    if !request.only_rejected || row.outcome == Outcome::Quarantined {
-                        chosen.keys.insert(row.key.clone());
+            for batch in self.lake.read_file(Table::Outcomes, entry.clone(), &[], Some(as_of)).await? {
+                for row in OutcomeRow::read(&batch)?.into_iter().filter(of_source) {
+                    let share = digest("key", 0, &row.key)? % u128::from(request.parts.max(1));
+                    if share == u128::from(request.part) {
+                        if !request.only_rejected || row.outcome == Outcome::Quarantined {
+                            chosen.keys.insert(row.key.clone());
+                        }
+                        rows.push(row);
                     }
-                    rows.push(row);
                 }
             }
         }
@@ -97,16 +100,14 @@ impl Stage {
             chosen.outcomes.insert((row.channel, row.offset), row.outcome);
         }
         for table in Table::ALL.into_iter().filter(|table| table.is_keyed_fact()) {
-            for batch in self.rows_of(table, as_of).await? {
-                chosen.rows.add(table, &batch, &chosen.keys)?;
+            // File by file: only the sums stay in memory.
+            for entry in self.lake.snapshot(table).await?.files.iter().filter(|entry| entry.known_at(as_of)) {
+                for batch in self.lake.read_file(table, entry.clone(), &[], Some(as_of)).await? {
+                    chosen.rows.add(table, &batch, &chosen.keys)?;
+                }
             }
         }
         Ok(chosen)
-    }
-
-    async fn rows_of(&self, table: Table, as_of: UtcMillis) -> Result<Vec<RecordBatch>, PipelineError> {
-        let snapshot = self.lake.snapshot(table).await?;
-        Ok(self.lake.read(&snapshot, &[], Some(as_of)).await?)
     }
 }
 

@@ -9,7 +9,7 @@ use ingestion::{
 };
 use model::{Headers, UtcMillis};
 use normalization::{FileFormat, Mapping, MappingFile, RecordUnit, SourceKind};
-use pipeline::append_records;
+use pipeline::{append_records, append_rows};
 
 use crate::{
     decide,
@@ -247,7 +247,9 @@ async fn take(
         .await?;
         rows = returned;
         let Some(batch) = batch else { break };
-        let records: Vec<Incoming> = batch?
+        let batch = batch?;
+        let Some(first) = batch.first().and_then(|row| i64::try_from(row.number).ok()) else { break };
+        let records: Vec<Incoming> = batch
             .into_iter()
             .map(|row| Incoming {
                 source: reader.source.clone(),
@@ -257,7 +259,10 @@ async fn take(
             })
             .collect();
         taken.rows += records.len() as u64;
-        append_records(&node.lake, &channel, records).await?;
+        append_rows(&node.lake, &channel, first, records).await.map_err(|error| match error {
+            lake::LakeError::Conflict { .. } => anyhow!("another import of this file is at work; wait for it to end"),
+            error => error.into(),
+        })?;
         node.arrived();
         bar.set_position(rows.bytes_read());
     }

@@ -209,11 +209,16 @@ impl Node {
     /// # Errors
     /// Every mistake of the file, or the names that there are.
     pub fn mapping(&self, named: &str) -> Result<MappingFile> {
-        if let Some(mapping) = self.mappings.iter().find(|mapping| mapping.name == named) {
-            return Ok(mapping.clone());
-        }
-        if Path::new(named).is_file() {
-            return settings::read_mapping(Path::new(named));
+        let known = self.mappings.iter().find(|mapping| mapping.name == named).cloned();
+        let found = match known {
+            None if Path::new(named).is_file() => Some(settings::read_mapping(Path::new(named))?),
+            known => known,
+        };
+        if let Some(mapping) = found {
+            if self.normalizer.has_source(&mapping.name) {
+                bail!("mapping \"{}\" has the name of a configured source; rename the mapping", mapping.name);
+            }
+            return Ok(mapping);
         }
         let known: Vec<&str> = self.mappings.iter().map(|mapping| mapping.name.as_str()).collect();
         let mistakes: String = self.loaded.mapping_mistakes.iter().map(|mistake| format!("\n{mistake}")).collect();

@@ -112,7 +112,7 @@ async fn count(node: &Node, arguments: &ReplayArguments) -> Result<usize> {
 
 /// Does the replay on a copy of the lake that shares its files, and compares outcomes and metrics before and after.
 async fn preview(node: &Node, arguments: &ReplayArguments, options: &NodeOptions) -> Result<()> {
-    let copy = Copied::of(node.lake.root())?;
+    let copy = copied(node).await?;
     let there = Node::open(&NodeOptions { data: copy.folder.clone(), ..options.clone() }).await?;
     there.take_in().await?;
     let before = there.lake.last_instant().await?.context("the lake is empty, so nothing can be replayed")?.known_at;
@@ -172,6 +172,18 @@ fn summary(replayed: &Replayed) -> String {
         text.push_str(&format!("\n  {records} from {} to {}", was.name(), is.name()));
     }
     text
+}
+
+/// A copy between two publications: a batch that is published meanwhile would be in some tables only.
+async fn copied(node: &Node) -> Result<Copied> {
+    for _ in 0..20 {
+        let before = node.lake.last_instant().await?.map(|row| row.known_at);
+        let copy = Copied::of(node.lake.root())?;
+        if node.lake.last_instant().await?.map(|row| row.known_at) == before {
+            return Ok(copy);
+        }
+    }
+    bail!("the running process publishes too often for a preview; try again when less comes in")
 }
 
 /// A copy of a lake that shares its files: they are never changed once written. Gone when dropped.

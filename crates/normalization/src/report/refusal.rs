@@ -1,10 +1,11 @@
 //! Why an exported report is refused, in the words of who exported it: where it stands in the file, and which column,
 //! setting or flag mends it.
 
-use model::{RawRecord, RecordKey};
+use model::RawRecord;
 
 use crate::{
     error::NormalizeError,
+    normalizer::rejected_key,
     personal,
     source::{Normalized, Reject, Verdict},
 };
@@ -26,10 +27,10 @@ pub(crate) fn flag(header: &str) -> Option<&'static str> {
     FLAGS.iter().find(|(name, _)| *name == header).map(|(_, flag)| *flag)
 }
 
-/// What a report became; a refused one is recognised by its content, like every refused record.
+/// What a report became; a refused one is recognised like every refused record.
 pub(crate) fn settled(raw: &RawRecord, read: Result<Normalized, Reject>) -> Normalized {
     read.unwrap_or_else(|reject| Normalized {
-        key: RecordKey { source: raw.source.clone(), node: String::new(), id: raw.content_hash() },
+        key: rejected_key(raw),
         verdict: Verdict::Rejected(reject),
     })
 }
