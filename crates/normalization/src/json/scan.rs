@@ -352,7 +352,7 @@ mod tests {
 
         #[test]
         fn exactly_what_serde_json_reads_is_readable(
-            text in r#"([\[\]{}:,"\\ ]|"[ab\n]{0,9}"|"a":|[-+.eE0-9]{1,4}|true|false|null|\\u[0-9a-f]{3,4}){0,14}"#,
+            text in r#"([\[\]{}:,"\\ ]|"[ab\n]{0,9}"|"a":|[-+.eE0-9]{1,4}|true|false|null|\\u[0-9a-f]{3,4}){0,14}|[-.eE0-9]{1,5}"#,
         ) {
             let expected = serde_json::from_str::<&RawValue>(&text).is_ok();
             prop_assert_eq!(Scanner::new(&text).is_readable(), expected, "{}", text);
