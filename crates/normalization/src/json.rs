@@ -3,16 +3,23 @@
 
 mod scan;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Deref};
 
 use model::{Currency, UtcMillis, money};
 use serde_json::value::RawValue;
 
 use crate::{error::NormalizeError, personal};
-use scan::Scanner;
+use scan::{Member, MemberPlace, Scanner};
 
 /// Deepest nesting that is read; a deeper payload is malformed, so that no reader here can exhaust the stack.
 const DEPTH_MAX: usize = 64;
+
+/// JSON text that every later step can read: valid, not too deep, without lone surrogate escapes.
+pub(crate) struct Readable<'a> {
+    text: Cow<'a, str>,
+    /// The members of the object that the text is, where the way through the text found them.
+    outermost: Option<Vec<MemberPlace>>,
+}
 
 /// One JSON value as its exact text.
 #[derive(Debug, Clone, Copy)]
@@ -24,31 +31,48 @@ pub(crate) struct Object<'a> {
     entries: Vec<(Cow<'a, str>, Json<'a>)>,
 }
 
-/// The payload as JSON text that every later step can read: valid, not too deep, without lone surrogate escapes
-/// (browsers cut emoji in two and write the halves; each half becomes U+FFFD).
-pub(crate) fn readable(payload: &[u8]) -> Result<Cow<'_, str>, NormalizeError> {
+/// The payload as JSON text. Browsers cut emoji in two and write the halves as lone surrogates; each half becomes U+FFFD.
+pub(crate) fn readable(payload: &[u8]) -> Result<Readable<'_>, NormalizeError> {
     let text = std::str::from_utf8(payload)
         .map_err(|error| NormalizeError::shape(&format!("not UTF-8 after byte {}", error.valid_up_to())))?;
     let mut scanner = Scanner::new(text);
     if scanner.is_readable() {
-        let text = text.trim_ascii();
-        return Ok(if scanner.has_unicode_escapes { mend_surrogates(text) } else { Cow::Borrowed(text) });
+        if scanner.has_unicode_escapes {
+            return Ok(Readable { text: mend_surrogates(text), outermost: None });
+        }
+        let is_object = text.trim_ascii_start().starts_with('{');
+        return Ok(Readable { text: Cow::Borrowed(text), outermost: is_object.then_some(scanner.outermost) });
     }
     let value: &RawValue = serde_json::from_str(text).map_err(|error| NormalizeError::shape(&error.to_string()))?;
     if depth(value.get()) > DEPTH_MAX {
         return Err(NormalizeError::shape(&format!("nested deeper than {DEPTH_MAX} levels")));
     }
-    Ok(mend_surrogates(value.get()))
+    Ok(Readable { text: mend_surrogates(value.get()), outermost: None })
 }
 
 /// The top-level object of a text that [`readable`] gave.
-pub(crate) fn top_object(text: &str) -> Result<Object<'_>, NormalizeError> {
-    Json::of(text).object().ok_or_else(|| NormalizeError::shape("a JSON object was expected"))
+pub(crate) fn top_object<'a>(readable: &'a Readable<'_>) -> Result<Object<'a>, NormalizeError> {
+    let object = match &readable.outermost {
+        Some(places) => {
+            let entries = places.iter().map(|place| entry(place.of(&readable.text)?));
+            entries.collect::<Option<_>>().map(|entries| Object { entries })
+        }
+        None => Json::of(readable).object(),
+    };
+    object.ok_or_else(|| NormalizeError::shape("a JSON object was expected"))
 }
 
 /// The value of an optional field that this source always sends.
 pub(crate) fn required<T>(value: Option<T>, field: &str) -> Result<T, NormalizeError> {
     value.ok_or_else(|| NormalizeError::missing(field))
+}
+
+impl Deref for Readable<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
 }
 
 impl<'a> Json<'a> {
@@ -74,8 +98,7 @@ impl<'a> Json<'a> {
         }
         let mut entries = Vec::with_capacity(16);
         Scanner::new(self.0).members(|member| {
-            let key = if member.key_has_escapes { unescaped(member.key)? } else { Cow::Borrowed(member.key) };
-            entries.push((key, Json(member.value)));
+            entries.push(entry(member)?);
             Some(())
         })?;
         Some(Object { entries })
@@ -235,6 +258,11 @@ impl<'a> Object<'a> {
 fn filled(text: Cow<'_, str>) -> Option<String> {
     let trimmed = text.trim();
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+fn entry(member: Member<'_>) -> Option<(Cow<'_, str>, Json<'_>)> {
+    let key = if member.key_has_escapes { unescaped(member.key)? } else { Cow::Borrowed(member.key) };
+    Some((key, Json(member.value)))
 }
 
 /// What stands between the quotes of a valid text, its escapes read.

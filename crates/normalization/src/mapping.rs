@@ -248,7 +248,8 @@ impl Mapping {
             id.push_str(if at == 0 { "" } else { "/" });
             match self.key.len() {
                 1 => id.push_str(&part),
-                _ => id.push_str(&part_of_key(&part)),
+                _ if part.contains(['\\', '/']) => id.push_str(&part_of_key(&part)),
+                _ => id.push_str(&part),
             }
         }
         Ok(RecordKey { source: raw.source.clone(), node: String::new(), id })

@@ -50,7 +50,7 @@ impl Source for Segment {
         }
         let payload = json::readable(&raw.payload)?;
         let shared = raw.header("context").map(|text| json::readable(text.as_bytes())).transpose()?;
-        let shared = shared.as_deref().map(json::top_object).transpose()?.unwrap_or_default();
+        let shared = shared.as_ref().map(json::top_object).transpose()?.unwrap_or_default();
         let message = Message::read(json::top_object(&payload)?, shared, raw)?;
         let ids = identity::Ids::read(&message, &self.name, &self.contacts)?;
         let key = RecordKey {

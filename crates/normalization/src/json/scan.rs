@@ -3,6 +3,8 @@
 //!
 //! What is refused here is read by `serde_json` instead, which says what is wrong; so this may refuse, never accept, more.
 
+use std::ops::Range;
+
 use super::DEPTH_MAX;
 
 /// Eight times the byte 1.
@@ -16,6 +18,14 @@ pub(super) struct Scanner<'a> {
     at: usize,
     /// True once a `\u` was passed.
     pub(super) has_unicode_escapes: bool,
+    /// The members of the outermost object, in a text that was read.
+    pub(super) outermost: Vec<MemberPlace>,
+}
+
+/// Where a member of an object stands.
+pub(super) struct MemberPlace {
+    key: Written,
+    value: Range<usize>,
 }
 
 /// A member of an object or list, as written.
@@ -29,6 +39,7 @@ pub(super) struct Member<'a> {
 }
 
 /// Where a text stands, between its quotes.
+#[derive(Clone, Copy, Default)]
 struct Written {
     from: usize,
     to: usize,
@@ -38,7 +49,7 @@ struct Written {
 impl<'a> Scanner<'a> {
     /// The start of `text`.
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, has_unicode_escapes: false }
+        Self { text, at: 0, has_unicode_escapes: false, outermost: Vec::new() }
     }
 
     /// True where the text is one valid JSON value, nested no deeper than [`DEPTH_MAX`].
@@ -75,8 +86,12 @@ impl<'a> Scanner<'a> {
     /// bits, the innermost lowest.
     fn read_value(&mut self) -> Option<()> {
         let (mut braces, mut level) = (0_u64, 0_usize);
+        let (mut key, mut from) = (Written::default(), 0);
         loop {
             let first = self.peek()?;
+            if level == 1 {
+                from = self.at;
+            }
             match first {
                 b'{' | b'[' => {
                     self.at += 1;
@@ -87,7 +102,8 @@ impl<'a> Scanner<'a> {
                     }
                     if self.peek()? != first + 2 {
                         if first == b'{' {
-                            self.key()?;
+                            let written = self.key()?;
+                            key = if level == 1 { written } else { key };
                         }
                         continue;
                     }
@@ -100,7 +116,12 @@ impl<'a> Scanner<'a> {
                 b'n' => self.word("null")?,
                 _ => self.number()?,
             }
+            // A bracket that was opened just now is closed below.
+            let mut ended = !matches!(first, b'{' | b'[');
             loop {
+                if ended && level == 1 && braces == 1 {
+                    self.outermost.push(MemberPlace { key, value: from..self.at });
+                }
                 self.blanks();
                 if level == 0 {
                     return Some(());
@@ -108,13 +129,15 @@ impl<'a> Scanner<'a> {
                 match (self.next()?, braces & 1) {
                     (b',', brace) => {
                         if brace == 1 {
-                            self.key()?;
+                            let written = self.key()?;
+                            key = if level == 1 { written } else { key };
                         }
                         break;
                     }
                     (b'}', 1) | (b']', 0) => {
                         level -= 1;
                         braces >>= 1;
+                        ended = true;
                     }
                     _ => return None,
                 }
@@ -249,6 +272,17 @@ impl<'a> Scanner<'a> {
     }
 }
 
+impl MemberPlace {
+    /// The member in the text that was read.
+    pub(super) fn of<'a>(&self, text: &'a str) -> Option<Member<'a>> {
+        Some(Member {
+            key: text.get(self.key.from..self.key.to)?,
+            key_has_escapes: self.key.has_escapes,
+            value: text.get(self.value.clone())?,
+        })
+    }
+}
+
 /// Where a text of a valid JSON text ends whose signs begin at `at`: after its closing quote.
 fn after_string(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
@@ -318,7 +352,7 @@ mod tests {
 
         #[test]
         fn exactly_what_serde_json_reads_is_readable(
-            text in r#"([\[\]{}:,"\\ ]|"[ab\n]{0,9}"|"a":|[-+.eE0-9]{1,4}|true|false|null|\\u[0-9a-f]{3,4}){0,14}"#,
+            text in r#"([\[\]{}:,"\\ ]|"[ab\n]{0,9}"|"a":|[-+.eE0-9]{1,4}|true|false|null|\\u[0-9a-f]{3,4}){0,14}|[-.eE0-9]{1,5}"#,
         ) {
             let expected = serde_json::from_str::<&RawValue>(&text).is_ok();
             prop_assert_eq!(Scanner::new(&text).is_readable(), expected, "{}", text);
@@ -329,12 +363,16 @@ mod tests {
             value in json_value(), pretty in any::<bool>(),
         ) {
             let text = if pretty { format!("{value:#}") } else { value.to_string() };
-            prop_assert!(Scanner::new(&text).is_readable());
+            let mut scanner = Scanner::new(&text);
+            prop_assert!(scanner.is_readable());
             let mut members = Vec::new();
             let whole = Scanner::new(&text).members(|member| {
                 members.push((member.key.to_owned(), member.value.to_owned()));
                 Some(())
             });
+            let outermost = scanner.outermost.iter().map(|place| place.of(&text).unwrap());
+            let outermost: Vec<_> = outermost.map(|member| (member.key.to_owned(), member.value.to_owned())).collect();
+            prop_assert_eq!(&outermost, if value.is_object() { &members } else { &EMPTY });
             let expected: Option<Vec<(String, serde_json::Value)>> = match &value {
                 serde_json::Value::Array(list) => Some(list.iter().map(|value| (String::new(), value.clone())).collect()),
                 serde_json::Value::Object(object) => Some(object.iter().map(|(k, v)| (k.clone(), v.clone())).collect()),
@@ -353,6 +391,8 @@ mod tests {
             }
         }
     }
+
+    const EMPTY: Vec<(String, String)> = Vec::new();
 
     fn json_value() -> impl Strategy<Value = serde_json::Value> {
         let leaf = prop_oneof![

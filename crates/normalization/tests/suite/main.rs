@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its own case has failed")]
 
+mod mapped_reports;
 mod mappings;
 mod payloads;
 mod privacy;
