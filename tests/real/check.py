@@ -379,11 +379,11 @@ def euros_by_day(events, rates_file):
 
 # Platform of the expected file, its table, what is said at the import.
 REPORTS = {
-    "google": ("google_ads", "google_ads_campaign_stats", ["--zone", "America/Los_Angeles"]),
+    "google": ("google_ads", "google_ads_campaign_stats", ["--zone", "America/Los_Angeles", "--currency", "USD"]),
     "microsoft": ("microsoft_ads", "microsoft_ads_campaign_performance_daily_report",
                   ["--zone", "America/Los_Angeles"]),
-    "facebook": ("meta_ads", "facebook_ads_basic_ad", ["--zone", "America/Los_Angeles"]),
-    "tiktok": ("tiktok_ads", "tiktok_campaign_report_hourly", ["--account", "1", "--zone", "Etc/GMT+5"]),
+    "facebook": ("meta_ads", "facebook_ads_basic_ad", ["--zone", "America/Los_Angeles", "--currency", "USD"]),
+    "tiktok": ("tiktok_ads", "tiktok_campaign_report_hourly", ["--account", "1", "--zone", "Etc/GMT+5", "--currency", "USD"]),
     "pinterest": ("pinterest_ads", "pinterest_campaign_report", ["--zone", "America/New_York"]),
     "amazon": ("amazon_ads", "amazon_ads_campaign_level_report", ["--account", "66", "--zone", "America/Los_Angeles"]),
     "linkedin": ("linkedin_ads", "linkedin_ad_analytics_by_campaign", ["--account", "507515057", "--zone", "UTC"]),

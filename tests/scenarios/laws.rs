@@ -51,7 +51,10 @@ async fn arrival_order_never_shows_through_http() {
             doors.send(part).await;
             doors.normalise().await;
         }
-        let house = doors.close().await;
+        let mut house = doors.close().await;
+        house.apply_mapping(STALL).await;
+        house.append(STALL_CHANNEL, receipts()).await;
+        house.stage.drain().await.unwrap();
         let found = laws::same_answers(&expected, &house.hashes().await);
         assert!(found.is_empty(), "seed {seed}: {found:?}");
         assert_eq!(laws::all(&house).await, Vec::<String>::new(), "seed {seed}");
@@ -142,13 +145,55 @@ async fn filled(folder: &Path, records: Vec<(String, Incoming)>) -> House {
     house
 }
 
+/// A stall's receipts, read by a mapping beside what comes through the doors.
+const STALL: &str = r#"
+mapping: stall
+status: approved
+format: csv
+zone: Europe/Berlin
+key: [$file, $row]
+facts:
+  - order:
+      grouped: true
+      order_id: receipt
+      placed_at: sold_at
+      currency: "'EUR'"
+      lines: [{ price: price, quantity: pieces }]
+"#;
+const STALL_CHANNEL: &str = "file/stall/stall";
+
+/// Rows of a file as an import appends them; some are unreadable, some stand twice.
+fn receipts() -> Vec<Incoming> {
+    let headers: model::Headers =
+        [("tributary-format", "csv"), ("tributary-csv-header", "receipt,sold_at,pieces,price")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+    let row = |number: usize| {
+        let price = if number % 17 == 3 { "much".to_owned() } else { format!("{}.50", number % 9) };
+        format!("r{},2026-01-{:02} 10:00:00,{},{price}", number / 3, number % 28 + 1, number % 4)
+    };
+    let record = |number| Incoming {
+        source: "stall".to_owned(),
+        received_at: model::UtcMillis(1_790_000_000_000),
+        headers: headers.clone(),
+        payload: row(number).into_bytes(),
+    };
+    (0..60).map(record).collect()
+}
+
 async fn clean_run(folder: &Path, records: Vec<(String, Incoming)>) -> BTreeMap<String, String> {
-    let house = filled(folder, records).await;
+    let mut house = filled(folder, records).await;
+    house.apply_mapping(STALL).await;
+    house.append(STALL_CHANNEL, receipts()).await;
+    house.stage.drain().await.unwrap();
+    let stall = house.sql("SELECT count(*) FROM orders WHERE shop = 'stall'").await;
+    assert_eq!(stall, [["20"]]);
     assert_eq!(laws::all(&house).await, Vec::<String>::new());
     house.hashes().await
 }
 
-/// Random order, 30% duplicates, random batches, a compaction and a replay somewhere between.
+/// Random order, 30% duplicates, random batches; a file imported piece by piece, compactions, replays of a source and of
+/// the quarantine, and a rebuild somewhere between.
 async fn shuffled_run(folder: &Path, records: Vec<(String, Incoming)>, seed: u64) -> BTreeMap<String, String> {
     let mut rng = Rng::with_seed(seed);
     let mut records = records;
@@ -156,18 +201,30 @@ async fn shuffled_run(folder: &Path, records: Vec<(String, Incoming)>, seed: u64
     records.extend(again);
     rng.shuffle(&mut records);
     let mut house = House::open(folder).await;
+    house.apply_mapping(STALL).await;
     let batches = rng.usize(3..7);
-    let replay = rng.usize(0..batches);
+    let rebuild = rng.usize(0..batches);
+    let mut rows = receipts();
     for (number, part) in records.chunks(records.len() / batches + 1).enumerate() {
         for (channel, group) in grouped(part.to_vec()) {
             house.append(&channel, group).await;
         }
+        let piece = if number + 1 == batches { rows.len() } else { rng.usize(0..=rows.len()) };
+        house.append(STALL_CHANNEL, rows.drain(..piece).collect()).await;
         house.stage.drain().await.unwrap();
-        if number == replay {
+        match rng.u8(0..4) {
+            0 => drop(house.replay(Some("web_eu"), false).await),
+            1 => drop(house.replay(Some("stall"), false).await),
+            2 => drop(house.replay(None, true).await),
+            _ => {}
+        }
+        if number == rebuild {
             house.stage.rebuild(|_| ()).await.unwrap();
         }
         house.stage.compact().await.unwrap();
     }
+    house.append(STALL_CHANNEL, rows).await;
+    house.stage.drain().await.unwrap();
     assert_eq!(laws::all(&house).await, Vec::<String>::new(), "seed {seed}");
     house.hashes().await
 }

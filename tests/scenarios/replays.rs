@@ -1,10 +1,17 @@
 //! Quarantine, mend, replay: what was wrong is mended, and no earlier answer changes.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
 use end_to_end::{house::House, laws};
 use ingestion::Incoming;
 use model::{Headers, UtcMillis};
+use pipeline::{ReplayRequest, decisions};
+
+use crate::crash::FailingSyncs;
 
 /// Prices stand in two columns, and the mapping reads the wrong one.
 const WRONG: &str = r#"
@@ -156,4 +163,36 @@ async fn a_mended_key_finds_the_copies_that_it_missed() {
     assert_eq!(replayed.records, 2);
     assert_eq!(house.sql(kept).await, [["duplicate", "1"], ["kept", "1"]]);
     assert_eq!(house.sql("SELECT count(*) FROM facts.order_versions").await, [["1"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_is_cut_off_anywhere_is_finished_and_keeps_history() {
+    let clean = tempfile::tempdir().unwrap();
+    let mut house = wrongly_mapped(clean.path()).await;
+    house.apply_mapping(&right()).await;
+    house.replay(Some("fair"), false).await;
+    let expected = answers(&house, last(&house)).await;
+    let mut cut_off = 0;
+    for allowed in 0..40 {
+        let folder = tempfile::tempdir().unwrap();
+        drop(wrongly_mapped(folder.path()).await);
+        let syncs = Arc::new(FailingSyncs { left: i64::MAX.into() });
+        let mut house = House::try_open(folder.path(), syncs.clone()).await.unwrap();
+        let (wrong_at, wrong) = (last(&house), answers(&house, last(&house)).await);
+        house.apply_mapping(&right()).await;
+        let request = ReplayRequest { source: Some("fair".to_owned()), only_rejected: false, part: 0, parts: 1 };
+        let order = decisions::replay_record(&request, UtcMillis(0)).unwrap();
+        house.append(decisions::CHANNEL, vec![order]).await;
+        syncs.left.store(allowed, Ordering::SeqCst);
+        cut_off += u32::from(house.stage.drain().await.is_err());
+        syncs.left.store(i64::MAX, Ordering::SeqCst);
+        if allowed % 2 == 0 {
+            drop(house);
+            house = House::try_open(folder.path(), syncs.clone()).await.unwrap();
+        }
+        house.stage.drain().await.unwrap();
+        assert_eq!(answers(&house, last(&house)).await, expected, "after {allowed} syncs");
+        assert_eq!(answers(&house, wrong_at).await, wrong, "before the mend, after {allowed} syncs");
+    }
+    assert!(cut_off > 10, "only {cut_off} replays were cut off");
 }

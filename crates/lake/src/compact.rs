@@ -19,6 +19,8 @@ const FAN_IN: usize = 8;
 const TIER_ROWS: usize = 4096;
 /// Files from this on are left as they are, so that a merge holds few rows in memory.
 const FILE_ROWS_MAX: usize = 128 * 1024;
+/// The same for the inbox, whose rows are heavy and read in the order in which they were written.
+const INBOX_FILE_ROWS_MAX: usize = 16 * 1024;
 /// Most bytes, as stored, that one merge reads.
 const MERGE_BYTES_MAX: u64 = 48 << 20;
 
@@ -63,7 +65,8 @@ impl Lake {
 
 fn full_tier(table: Table, files: &[FileEntry], positions: &BTreeMap<String, i64>) -> Option<Vec<FileEntry>> {
     let mut tiers: BTreeMap<(String, u32), Vec<FileEntry>> = BTreeMap::new();
-    for entry in files.iter().filter(|entry| entry.rows < FILE_ROWS_MAX) {
+    let rows_max = if table == Table::Inbox { INBOX_FILE_ROWS_MAX } else { FILE_ROWS_MAX };
+    for entry in files.iter().filter(|entry| entry.rows < rows_max) {
         let group = if table == Table::Inbox {
             let Some(channel) = settled_channel(entry, positions) else { continue };
             channel.to_owned()

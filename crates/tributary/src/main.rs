@@ -19,10 +19,6 @@ mod settings;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-/// Records become many small texts on many threads, which the system's allocator is slow at and keeps in pieces.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     let arguments = cli::Arguments::parse();
