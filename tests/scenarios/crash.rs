@@ -190,8 +190,9 @@ async fn hashes_without_claims(house: &House) -> std::collections::BTreeMap<Stri
 
 /// Fails once its allowance is used up, as a full or broken disk does.
 #[derive(Debug)]
-struct FailingSyncs {
-    left: AtomicI64,
+pub struct FailingSyncs {
+    /// Syncs that still work.
+    pub left: AtomicI64,
 }
 
 impl FailingSyncs {

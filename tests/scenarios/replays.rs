@@ -176,7 +176,7 @@ async fn a_replay_that_is_cut_off_anywhere_is_finished_and_keeps_history() {
     for allowed in 0..40 {
         let folder = tempfile::tempdir().unwrap();
         drop(wrongly_mapped(folder.path()).await);
-        let syncs = Arc::new(FailingSyncs { left: i64::MAX.into() });
+        let syncs = Arc::new(FailingSyncs { left: std::sync::atomic::AtomicI64::new(i64::MAX) });
         let mut house = House::try_open(folder.path(), syncs.clone()).await.unwrap();
         let (wrong_at, wrong) = (last(&house), answers(&house, last(&house)).await);
         house.apply_mapping(&right()).await;

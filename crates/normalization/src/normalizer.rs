@@ -86,10 +86,7 @@ impl Normalizer {
                 }
                 normalized
             }
-            Err(error) => Normalized {
-                key: rejected_key(raw),
-                verdict: Verdict::Rejected(error.reject()),
-            },
+            Err(error) => Normalized { key: rejected_key(raw), verdict: Verdict::Rejected(error.reject()) },
         }
     }
 

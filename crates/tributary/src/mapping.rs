@@ -168,7 +168,11 @@ impl Outcome {
 fn print(outcome: &Outcome) {
     outcome.shown.iter().for_each(|fact| output::say(fact));
     let facts: Vec<String> = outcome.facts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    output::say(&format!("{} rows give {}", outcome.rows, if facts.is_empty() { "nothing".to_owned() } else { facts.join(", ") }));
+    output::say(&format!(
+        "{} rows give {}",
+        outcome.rows,
+        if facts.is_empty() { "nothing".to_owned() } else { facts.join(", ") }
+    ));
     if let Some((id, rows)) = outcome.orders.iter().find(|(_, rows)| **rows > 1) {
         let several = outcome.orders.values().filter(|rows| **rows > 1).count();
         output::say(&format!(

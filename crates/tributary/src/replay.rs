@@ -70,7 +70,9 @@ pub async fn rebuild(options: &NodeOptions) -> Result<()> {
     let bar = output::spinner("records read again");
     let records = stage.rebuild(|records| bar.set_position(records as u64)).await?;
     bar.finish_and_clear();
-    output::say(&format!("facts are built anew from {records} records, at the instants at which they were first known"));
+    output::say(&format!(
+        "facts are built anew from {records} records, at the instants at which they were first known"
+    ));
     Ok(())
 }
 

@@ -29,10 +29,7 @@ pub(crate) fn flag(header: &str) -> Option<&'static str> {
 
 /// What a report became; a refused one is recognised like every refused record.
 pub(crate) fn settled(raw: &RawRecord, read: Result<Normalized, Reject>) -> Normalized {
-    read.unwrap_or_else(|reject| Normalized {
-        key: rejected_key(raw),
-        verdict: Verdict::Rejected(reject),
-    })
+    read.unwrap_or_else(|reject| Normalized { key: rejected_key(raw), verdict: Verdict::Rejected(reject) })
 }
 
 /// A file that is not the table that it should be.
