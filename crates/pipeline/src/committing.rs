@@ -38,12 +38,10 @@ pub(crate) async fn commit(
     let (outcomes, rejects, events, versions, refunds, pulls, claims, costs, rates, edges, witnesses, definitions) =
         written;
     // Files without a log entry do not exist; the entry of the outcomes says to a recovery which records the batch holds.
-    for table in
-        [outcomes, rejects, events, versions, refunds, pulls, claims, costs, rates, edges, witnesses, definitions]
-    {
-        if let Some(written) = table {
-            lake.publish(written).await?;
-        }
+    let tables =
+        [outcomes, rejects, events, versions, refunds, pulls, claims, costs, rates, edges, witnesses, definitions];
+    for written in tables.into_iter().flatten() {
+        lake.publish(written).await?;
     }
     Ok(())
 }

@@ -201,6 +201,14 @@ fn part_select(
     }
     let groups: Vec<String> = (1..=columns.len()).map(|number| number.to_string()).collect();
     let aggregate = model.aggregate_sql(part).ok_or_else(unsound)?;
+    let money = model.measures.get(&part.measure).is_some_and(|measure| measure.money);
+    if currency.is_some() && money && model.table != "orders" {
+        let message = format!(
+            "metric \"{}\" adds amounts of \"{}\", which are not converted; ask without \"currency\"",
+            contract.name, model.table
+        );
+        return Err(EngineError::Asked { message });
+    }
     for slot in 0..parts {
         columns.push(match slot == position {
             true => format!("CAST({aggregate} AS DECIMAL(38, 6)) AS part_{slot}"),

@@ -30,11 +30,13 @@ pub fn newest_costs<'a>(pulls: &[Pull], costs: &'a [Cost]) -> Vec<&'a Cost> {
     newest(pulls, costs)
 }
 
+/// Platform, account, level and day.
+type Place<'a> = (&'a str, &'a str, &'a str, Date);
+
 /// A row of a report: where it stands, and in which pull.
 trait Reported {
     fn meta(&self) -> &FactMeta;
-    /// Platform, account, level and day.
-    fn place(&self) -> (&str, &str, &str, Date);
+    fn place(&self) -> Place<'_>;
     fn entity_id(&self) -> &str;
 }
 
@@ -43,7 +45,7 @@ impl Reported for Claim {
         &self.meta
     }
 
-    fn place(&self) -> (&str, &str, &str, Date) {
+    fn place(&self) -> Place<'_> {
         (&self.platform, &self.account, &self.level, self.on)
     }
 
@@ -57,7 +59,7 @@ impl Reported for Cost {
         &self.meta
     }
 
-    fn place(&self) -> (&str, &str, &str, Date) {
+    fn place(&self) -> Place<'_> {
         (&self.platform, &self.account, &self.level, self.on)
     }
 
@@ -77,7 +79,7 @@ fn newest<'a, R: Reported>(pulls: &[Pull], rows: &'a [R]) -> Vec<&'a R> {
         newest.extend(covered.map(|day| ((scope, *day), pull.meta.key.as_str())));
     }
     // A row does not say of which report it is: its pull's key does.
-    let speaking: BTreeSet<((&str, &str, &str, Date), &str)> = newest
+    let speaking: BTreeSet<(Place<'_>, &str)> = newest
         .iter()
         .map(|(((platform, account, _, level), day), key)| ((*platform, *account, *level, *day), *key))
         .collect();
@@ -89,7 +91,7 @@ fn newest<'a, R: Reported>(pulls: &[Pull], rows: &'a [R]) -> Vec<&'a R> {
 }
 
 /// By place, then entity, then the pull's key and the row in it.
-fn order<R: Reported>(row: &R) -> ((&str, &str, &str, Date), &str, &str, i32) {
+fn order<R: Reported>(row: &R) -> (Place<'_>, &str, &str, i32) {
     (row.place(), row.entity_id(), &row.meta().key, row.meta().ordinal)
 }
 
