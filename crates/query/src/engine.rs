@@ -128,8 +128,7 @@ pub struct Moment {
 pub enum Expansion {
     /// Rows.
     Table(Arc<dyn TableProvider>),
-    /// A query over the derived tables; with a currency, over those in it, and ending with
-    /// [`RATE_COLUMNS`](crate::currency::RATE_COLUMNS).
+    /// A query over the derived tables; with a currency, over those in it, with `rate_missing` and `rate_provisional`.
     Query {
         /// The statement.
         sql: String,

@@ -113,7 +113,7 @@ impl ScalarUDFImpl for Exchanging {
         if self.amounts {
             let [amounts, pair @ ..] = arrays.as_slice() else { return exec_err!("convert takes four arguments") };
             let amounts = amounts.as_primitive::<Decimal128Type>();
-            let rates = self.rates(pair)?;
+            let rates = self.rates(pair, |row| amounts.is_valid(row))?;
             let converted: SqlResult<Vec<Option<i128>>> = rates
                 .into_iter()
                 .enumerate()
@@ -129,7 +129,7 @@ impl ScalarUDFImpl for Exchanging {
             return Ok(ColumnarValue::Array(Arc::new(array) as ArrayRef));
         }
         let array: Float64Array = self
-            .rates(&arrays)?
+            .rates(&arrays, |_| true)?
             .into_iter()
             .map(|rate| {
                 rate.map(|rate| {
@@ -151,15 +151,15 @@ fn typed(arguments: &[ArrayRef]) -> SqlResult<Vec<ArrayRef>> {
 }
 
 impl Exchanging {
-    /// The rate of each row; none where an argument is null. Rows that follow each other often share theirs.
-    fn rates(&self, arguments: &[ArrayRef]) -> SqlResult<Vec<Option<ExactRate>>> {
+    /// The rate of each row that is asked for; none where an argument is null. Rows that follow each other often share theirs.
+    fn rates(&self, arguments: &[ArrayRef], asked_for: impl Fn(usize) -> bool) -> SqlResult<Vec<Option<ExactRate>>> {
         let [from, to, day] = arguments else { return exec_err!("{} lacks an argument", self.name()) };
         let (from, to) = (from.as_string::<i32>(), to.as_string::<i32>());
         let day = day.as_primitive::<Date32Type>();
         let mut last: Option<((&str, &str, i32), ExactRate)> = None;
         (0..day.len())
             .map(|row| {
-                if from.is_null(row) || to.is_null(row) || day.is_null(row) {
+                if !asked_for(row) || from.is_null(row) || to.is_null(row) || day.is_null(row) {
                     return Ok(None);
                 }
                 let asked = (from.value(row), to.value(row), day.value(row));
