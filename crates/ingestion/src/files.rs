@@ -1,13 +1,13 @@
 //! The door for files: reads what anybody exported, of any size, row by row, for `tributary import`.
 //!
-//! In reading order: which files are meant ([`expand`]), one file opened, hashed and recognised ([`ImportFile`]), its
-//! rows ([`ImportRows`]). All of it blocks; nothing here keeps more than a row, a megabyte or a batch in memory.
+//! In reading order: which files are meant (`expand`), one file opened, hashed and recognised (`ImportFile`), its
+//! rows (`ImportRows`). All of it blocks; nothing here keeps more than a row, a megabyte or a batch in memory.
 //!
 //! - **A file is its content.** Its channel is `file/` and the hash of the unpacked bytes (for Parquet, of the file's
 //!   own bytes), so the same export under another name, or packed, is the same file. A packed file that breaks off has
 //!   no hash: nothing of it is taken in.
 //! - **A row is its number.** Row n of a content has the same bytes at every reading, so an import that was cut goes
-//!   on by [`ImportFile::rows`] with the rows to skip.
+//!   on by `ImportFile::rows` with the rows to skip.
 //! - **Rows are not judged.** A malformed line or record is a row like any other and is refused later, alone, with its
 //!   reason. Only what makes the next row's start unknown is an error here.
 //! - **Formats are told by content.** `PAR1` is Parquet; a first `[` is a JSON array, a first `{` is an object on each
@@ -15,7 +15,7 @@
 //!   line that starts with `{` and is no JSON makes a file of lines, the first of them malformed.
 //! - **Texts are UTF-8 or extend ASCII.** A byte order mark is no part of the first row (it is of the hash, and of a
 //!   file that is one record). UTF-16 has no rows here. A CSV header that is not UTF-8 goes into its record header with
-//!   each byte as the letter of that number (Latin-1), which loses nothing; [`ImportFile::header_bytes`] has the bytes.
+//!   each byte as the letter of that number (Latin-1), which loses nothing; `ImportFile::header_bytes` has the bytes.
 //! - **Columns have one name each.** Two columns of one name are refused; several without a name are not, since no
 //!   mapping can mean them.
 

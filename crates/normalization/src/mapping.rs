@@ -1,8 +1,8 @@
 //! Mapped files: a steward's text says what a row of any file becomes, without a line of Rust.
 //!
-//! In reading order: what the text can say ([`file`], [`fields`]), how an expression is read ([`parser`]) and gets its
-//! value ([`evaluate`]), how records become rows ([`reader`], [`row`]), what each kind of fact is made of ([`event`],
-//! [`order`], …), and the tests inside the file ([`trial`]). Everything is compiled once; a row costs no look-up by name.
+//! In reading order: what the text can say (`file`, `fields`), how an expression is read (`parser`) and gets its
+//! value (`evaluate`), how records become rows (`reader`, `row`), what each kind of fact is made of (`event`,
+//! `order`, …), and the tests inside the file (`trial`). Everything is compiled once; a row costs no look-up by name.
 
 mod compile;
 mod decimal;
