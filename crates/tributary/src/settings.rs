@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context, Result, anyhow, bail};
 use config::{Config, Environment, File, FileFormat};
 use definitions::Definitions;
+use include_dir::{Dir, include_dir};
 use ingestion::CollectorConfig;
 use model::traffic::ChannelRules;
 use normalization::{MappingFile, SourceConfig, SourceKind};
@@ -12,29 +13,9 @@ use query::EngineSettings;
 use serde::Deserialize;
 use server::ServerConfig;
 
-/// Shipped settings, used where no folder is named and `config/` is not there.
-const SHIPPED_SETTINGS: &str = include_str!("../../../config/tributary.toml");
-const SHIPPED_CHANNELS: &str = include_str!("../../../config/channels.yaml");
-const SHIPPED_MAPPINGS: [(&str, &str); 9] = [
-    ("ecb.yaml", include_str!("../../../config/mappings/ecb.yaml")),
-    ("fivetran_amazon_ads.yaml", include_str!("../../../config/mappings/fivetran_amazon_ads.yaml")),
-    ("fivetran_facebook_ads.yaml", include_str!("../../../config/mappings/fivetran_facebook_ads.yaml")),
-    ("fivetran_google_ads.yaml", include_str!("../../../config/mappings/fivetran_google_ads.yaml")),
-    ("fivetran_linkedin_ads.yaml", include_str!("../../../config/mappings/fivetran_linkedin_ads.yaml")),
-    ("fivetran_microsoft_ads.yaml", include_str!("../../../config/mappings/fivetran_microsoft_ads.yaml")),
-    ("fivetran_pinterest_ads.yaml", include_str!("../../../config/mappings/fivetran_pinterest_ads.yaml")),
-    ("fivetran_tiktok_ads.yaml", include_str!("../../../config/mappings/fivetran_tiktok_ads.yaml")),
-    ("ga4_bigquery_export.yaml", include_str!("../../../config/mappings/ga4_bigquery_export.yaml")),
-];
-const SHIPPED_DEFINITIONS: [(&str, &str); 7] = [
-    ("conversions.yaml", include_str!("../../../config/definitions/conversions.yaml")),
-    ("funnels.yaml", include_str!("../../../config/definitions/funnels.yaml")),
-    ("metrics.yaml", include_str!("../../../config/definitions/metrics.yaml")),
-    ("platform_policies.yaml", include_str!("../../../config/definitions/platform_policies.yaml")),
-    ("policies.yaml", include_str!("../../../config/definitions/policies.yaml")),
-    ("sales.yaml", include_str!("../../../config/definitions/sales.yaml")),
-    ("semantic_models.yaml", include_str!("../../../config/definitions/semantic_models.yaml")),
-];
+/// What is shipped, used where no folder is named and `config/` is not there: the folder of the repository, as it was
+/// when the binary was built.
+static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../config");
 
 /// Everything that an operator may set.
 #[derive(Debug, Clone, Deserialize)]
@@ -210,13 +191,21 @@ struct Folder {
 }
 
 fn shipped() -> Folder {
-    let owned =
-        |files: &[(&str, &str)]| files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let text = |path: &str| SHIPPED.get_file(path).and_then(|file| file.contents_utf8()).unwrap_or_default().to_owned();
+    let yaml = |folder: &str| {
+        let files = SHIPPED.get_dir(folder).into_iter().flat_map(Dir::files);
+        let files = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "yaml"));
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut texts: Vec<(String, String)> =
+            files.filter_map(|file| Some((name(file.path()), file.contents_utf8()?.to_owned()))).collect();
+        texts.sort();
+        texts
+    };
     Folder {
-        toml: SHIPPED_SETTINGS.to_owned(),
-        channels: SHIPPED_CHANNELS.to_owned(),
-        definitions: owned(&SHIPPED_DEFINITIONS),
-        mappings: owned(&SHIPPED_MAPPINGS),
+        toml: text("tributary.toml"),
+        channels: text("channels.yaml"),
+        definitions: yaml("definitions"),
+        mappings: yaml("mappings"),
     }
 }
 
@@ -254,7 +243,7 @@ mod tests {
 
     #[test]
     fn shipped_settings_are_sound() {
-        let loaded = read_settings(SHIPPED_SETTINGS).unwrap();
+        let loaded = read_settings(&shipped().toml).unwrap();
         assert_eq!(loaded.server, ServerConfig::default());
         assert!(!format!("{loaded:?}").contains(&loaded.workspace.contact_key));
     }
@@ -268,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_nearest_right_one() {
-        let wrong = SHIPPED_SETTINGS.replace("rows_max = ", "row_max = ");
+        let wrong = shipped().toml.replace("rows_max = ", "row_max = ");
         let message = read_settings(&wrong).unwrap_err().to_string();
         assert!(message.contains("did you mean `rows_max`?"), "{message}");
     }
