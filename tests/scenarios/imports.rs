@@ -12,10 +12,10 @@ use fastrand::Rng;
 
 use crate::process::{Serving, free_port, tributary};
 
-/// Columns that say nothing of when a batch was taken in.
+/// Columns that say nothing of when a row was taken in.
 const TABLES: [(&str, &str); 4] = [
-    ("facts.outcomes", "channel, \"offset\", source, key, content_hash, received_at, outcome, reason, conflicting"),
-    ("facts.events", "key, ordinal, source, occurred_at, received_at, event, device, value, currency, properties"),
+    ("facts.outcomes", "channel, \"offset\", source, key, content_hash, outcome, reason, conflicting"),
+    ("facts.events", "key, ordinal, source, occurred_at, event, device, value, currency, properties"),
     ("facts.rejects", "channel, \"offset\", source, key, reason, message"),
     ("orders", "order_key, placed_at, currency, gross_sales, net_revenue, total"),
 ];
@@ -60,7 +60,7 @@ fn sales(path: &Path, rows: usize) {
 
 fn import(data: &Path, mapping: &Path, file: &Path) -> std::process::Command {
     let mut command = tributary(data, free_port());
-    command.args(["import", "--received-at", "2026-04-01T00:00:00Z", "--mapping"]).arg(mapping).arg(file);
+    command.args(["import", "--mapping"]).arg(mapping).arg(file);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -99,25 +99,34 @@ fn stall(rows: usize) -> Stall {
 
 #[test]
 fn an_import_that_is_killed_goes_on_where_it_stopped() {
-    let stall = stall(60_000);
+    let stall = stall(100_000);
     let clean = stall.folder.path().join("clean");
     let told = done(import(&clean, &stall.mapping, &stall.file));
-    assert!(told.contains("60000 rows taken in, 0 were in already"), "{told}");
+    assert!(told.contains("100000 rows taken in, 0 were in already"), "{told}");
     let expected = tables(&clean);
-    assert!(expected[0].lines().count() == 60_001 && expected[2].lines().count() > 500, "{}", expected[2]);
+    assert!(expected[0].lines().count() == 100_001 && expected[2].lines().count() > 500, "{}", expected[2]);
 
     let (data, mut rng) = (stall.folder.path().join("killed"), Rng::with_seed(11));
     let mut killed = 0;
-    for _ in 0..10 {
+    for _ in 0..30 {
+        if killed == 10 {
+            break;
+        }
         let mut child = import(&data, &stall.mapping, &stall.file).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(rng.u64(60..900)));
+        std::thread::sleep(Duration::from_millis(rng.u64(60..200)));
         killed += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    assert!(killed >= 3, "only {killed} of 10 imports were still at work when they were killed");
-    done(import(&data, &stall.mapping, &stall.file));
+    assert!(killed >= 6, "only {killed} imports were still at work when they were killed");
+    let told = done(import(&data, &stall.mapping, &stall.file));
+    assert!(!told.contains(" 0 were in already"), "no kill left rows behind: {told}");
     assert_eq!(tables(&data), expected);
+    // All rows came at the instant of the first run, whichever run took them in.
+    let mut command = tributary(&data, free_port());
+    let instants = "SELECT count(DISTINCT received_at) FROM facts.outcomes WHERE source = 'stall'";
+    command.args(["sql", instants, "--format", "csv"]);
+    assert!(done(command).ends_with("\n1\n"));
 }
 
 #[test]
