@@ -17,14 +17,6 @@ pub enum IntakeError {
         /// What the consumer said. For the log, not for the sender.
         reason: String,
     },
-    /// A report file cannot be read or unpacked.
-    #[error("report \"{path}\" cannot be read: {problem}")]
-    UnreadableReport {
-        /// The file as named by the caller.
-        path: String,
-        /// What the system or the decoder said.
-        problem: String,
-    },
     /// A report file is larger than memory is kept for.
     #[error("report \"{path}\" is larger than {bytes_max} bytes when unpacked, expected it split by date")]
     ReportTooLarge {

@@ -27,4 +27,4 @@ pub use counters::{CounterSnapshot, Door, DoorCounts};
 pub use error::IntakeError;
 pub use files::{CsvLayout, ImportFile, ImportFormat, ImportOptions, ImportRow, ImportRows, ImportUnit, expand};
 pub use queue::{Batch, BatchReceiver, Incoming, IntakeQueue, QueueLimits, intake_queue};
-pub use reports::{ReportScope, file_channel, read_report, report_headers, report_record};
+pub use reports::{ReportScope, file_channel, report_headers, report_record};

@@ -1,24 +1,12 @@
-//! The door for report files: reads what a platform's export wrote, packed or not, for `tributary import`.
-//!
-//! A report is one record: its payload is the unpacked file, its channel is named by that content, so the same report
-//! is the same record whatever the file is called and however it is packed.
+//! Reports as records: a report is one record, its payload is the unpacked file, its channel is named by that content. What
+//! it covers stands beside it in headers. Files are read and unpacked by [`files`](crate::files).
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
-
-use flate2::read::MultiGzDecoder;
 use model::{Headers, UtcMillis, time::zone};
 
 use crate::{error::IntakeError, queue::Incoming};
 
 /// Most bytes of an unpacked report: it is held in memory as one record.
 pub const REPORT_BYTES_MAX: u64 = 256 << 20;
-
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// What a report covers, where its rows do not say so themselves: a file without rows says nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,21 +26,6 @@ pub struct ReportScope {
     /// When the platform was asked, RFC 3339. Equal reports of other times are pulls of their own; without a time the
     /// same report again is a duplicate.
     pub pulled_at: Option<String>,
-}
-
-/// Reads a report file, unpacking gzip and zstd by their first bytes, whatever the file is called.
-///
-/// # Errors
-/// [`IntakeError::UnreadableReport`] where the system or the decoder fails, [`IntakeError::ReportTooLarge`] beyond
-/// [`REPORT_BYTES_MAX`].
-pub fn read_report(path: &Path) -> Result<Vec<u8>, IntakeError> {
-    let named = || path.display().to_string();
-    let unreadable = |error: io::Error| IntakeError::UnreadableReport { path: named(), problem: error.to_string() };
-    let file = File::open(path).map_err(unreadable)?;
-    match unpack(file, REPORT_BYTES_MAX).map_err(unreadable)? {
-        Some(report) => Ok(report),
-        None => Err(IntakeError::ReportTooLarge { path: named(), bytes_max: REPORT_BYTES_MAX }),
-    }
 }
 
 /// The channel of a report: `file/` and the hash of its content, unpacked.
@@ -114,27 +87,6 @@ fn check(right: bool, part: &'static str, found: &str, expected: &'static str) -
     if right { Ok(()) } else { Err(IntakeError::MalformedScope { part, found: found(), expected }) }
 }
 
-/// The unpacked content; none where it is larger than `bytes_max`.
-fn unpack(mut packed: impl Read, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut head = Vec::new();
-    packed.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut head)?;
-    let (gzip, zstd) = (head.starts_with(&GZIP_MAGIC), head.starts_with(&ZSTD_MAGIC));
-    let whole = io::Cursor::new(head).chain(packed);
-    if gzip {
-        read_at_most(MultiGzDecoder::new(whole), bytes_max)
-    } else if zstd {
-        read_at_most(zstd::Decoder::new(whole)?, bytes_max)
-    } else {
-        read_at_most(whole, bytes_max)
-    }
-}
-
-fn read_at_most(from: impl Read, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut content = Vec::new();
-    from.take(bytes_max + 1).read_to_end(&mut content)?;
-    Ok(Some(content).filter(|content| content.len() as u64 <= bytes_max))
-}
-
 /// A report as a record, with the channel that it goes through.
 ///
 /// # Errors
@@ -153,58 +105,9 @@ pub fn report_record(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flate2::{Compression, write::GzEncoder};
     use model::RawRecord;
-    use std::io::Write;
 
     const REPORT: &[u8] = br#"{"data":[],"paging":{}}"#;
-
-    fn gzip(content: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(content).expect("memory takes all");
-        encoder.finish().expect("memory takes all")
-    }
-
-    #[test]
-    fn a_report_reads_the_same_however_it_is_packed() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let zstd = zstd::encode_all(REPORT, 1).expect("memory takes all");
-        let two_members = [gzip(&REPORT[..5]), gzip(&REPORT[5..])].concat();
-        for packed in [REPORT.to_vec(), gzip(REPORT), two_members, zstd] {
-            let path = dir.path().join("report.json");
-            std::fs::write(&path, packed).expect("a file");
-            assert_eq!(read_report(&path).expect("readable"), REPORT);
-        }
-    }
-
-    #[test]
-    fn a_report_shorter_than_the_magic_bytes_is_read() {
-        for short in [&b""[..], b"[]", b"\x1f"] {
-            assert_eq!(unpack(short, 9).expect("readable").as_deref(), Some(short));
-        }
-    }
-
-    #[test]
-    fn a_small_file_that_unpacks_beyond_the_cap_is_refused() {
-        let bomb = gzip(&vec![b' '; 100_000]);
-        assert!(bomb.len() < 1000);
-        assert_eq!(unpack(bomb.as_slice(), 99_999).expect("readable"), None);
-        assert_eq!(unpack(bomb.as_slice(), 100_000).expect("readable").map(|report| report.len()), Some(100_000));
-    }
-
-    #[test]
-    fn a_cut_or_missing_file_is_named() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("cut.gz");
-        let packed = gzip(REPORT);
-        std::fs::write(&path, &packed[..packed.len() - 9]).expect("a file");
-        for path in [path, dir.path().join("none.json")] {
-            let error = read_report(&path).expect_err("unreadable");
-            assert!(
-                matches!(&error, IntakeError::UnreadableReport { path: named, .. } if *named == path.display().to_string())
-            );
-        }
-    }
 
     #[test]
     fn the_channel_is_the_records_content_hash() {

@@ -181,6 +181,55 @@ fn a_file_that_is_one_record_is_taken_whole_as_it_is() {
     assert_eq!(lines.headers().get("tributary-format").map(String::as_str), Some("ndjson"));
 }
 
+/// The content of a file that is one record.
+fn whole(name: &str, packed: &[u8]) -> Result<Vec<u8>, IntakeError> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = ImportOptions { unit: ImportUnit::File, ..options(&dir) };
+    let file = ImportFile::open(&written(&dir, name, packed), &options)?;
+    let rows: Vec<ImportRow> = file.rows(0)?.collect::<Result<_, _>>()?;
+    Ok(rows.into_iter().flat_map(|row| row.payload).collect())
+}
+
+#[test]
+fn a_report_reads_the_same_however_it_is_packed() {
+    let report = br#"{"data":[],"paging":{}}"#;
+    for (packing, packed) in packings(report) {
+        assert_eq!(whole("report.json", &packed).expect("readable"), report, "{packing}");
+    }
+}
+
+#[test]
+fn a_report_shorter_than_the_magic_bytes_is_read() {
+    for short in [&b""[..], b"[]", b"\x1f"] {
+        assert_eq!(whole("short", short).expect("readable"), short);
+    }
+}
+
+#[test]
+fn a_small_file_that_unpacks_beyond_the_cap_is_refused() {
+    let members = |count: u64| gzip(&vec![b' '; 1 << 20]).repeat(usize::try_from(count).expect("few"));
+    let cap = members(REPORT_BYTES_MAX >> 20);
+    let beyond = [cap.as_slice(), &gzip(b" ")].concat();
+    assert!(beyond.len() < 1 << 20);
+    let dir = tempfile::tempdir().expect("a directory");
+    let options = ImportOptions { unit: ImportUnit::File, ..options(&dir) };
+    let opened = |packed: &[u8]| ImportFile::open(&written(&dir, "f", packed), &options).map(|file| file.format());
+    assert!(opened(&cap).is_ok());
+    assert!(matches!(opened(&beyond), Err(IntakeError::ReportTooLarge { bytes_max: REPORT_BYTES_MAX, .. })));
+}
+
+#[test]
+fn a_cut_or_missing_file_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let packed = gzip(br#"{"data":[],"paging":{}}"#);
+    let cut = written(&dir, "cut.gz", packed.get(..packed.len() - 9).expect("longer"));
+    for path in [cut, dir.path().join("none.json")] {
+        let error = ImportFile::open(&path, &options(&dir)).expect_err("unreadable");
+        let shown = path.display().to_string();
+        assert!(matches!(&error, IntakeError::UnreadableFile { path: named, .. } if *named == shown), "{error}");
+    }
+}
+
 #[test]
 fn what_holds_no_rows_is_refused_with_how_to_mend_it() {
     let utf16: Vec<u8> = "\u{feff}a\tb\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
