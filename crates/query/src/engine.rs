@@ -295,7 +295,11 @@ impl Answering {
         // Stored tables can be asked whatever is in force, so that what does not fit together can be found and mended.
         let ground = if needs_ground { Some(self.ground(moment, question.definitions_as_of).await?) } else { None };
         let context = self.context(moment, &references, !calls.is_empty(), ground.as_ref()).await?;
-        let exchange = Arc::new(Exchange::new(self.rates(moment).await?));
+        // Rates are read only for questions that may convert.
+        let text = question.sql.to_lowercase();
+        let converts = !calls.is_empty() || exchange::FUNCTIONS.iter().any(|name| text.contains(name));
+        let rates = if converts { self.rates(moment).await? } else { Ok(Rates::default()) };
+        let exchange = Arc::new(Exchange::new(rates));
         exchange::functions(&exchange).into_iter().for_each(|function| context.register_udf(function));
         if let Some(ground) = &ground {
             stamp.notes.extend(ground.notes());

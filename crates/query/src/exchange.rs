@@ -63,6 +63,9 @@ impl Exchange {
     }
 }
 
+/// Their names.
+pub(crate) const FUNCTIONS: [&str; 2] = ["convert", "exchange_rate"];
+
 /// Both functions over the rates of one question.
 #[must_use]
 pub(crate) fn functions(exchange: &Arc<Exchange>) -> [ScalarUDF; 2] {
@@ -97,7 +100,8 @@ impl Hash for Exchanging {
 
 impl ScalarUDFImpl for Exchanging {
     fn name(&self) -> &str {
-        if self.amounts { "convert" } else { "exchange_rate" }
+        let [convert, exchange_rate] = FUNCTIONS;
+        if self.amounts { convert } else { exchange_rate }
     }
 
     fn signature(&self) -> &Signature {
