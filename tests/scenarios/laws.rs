@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use end_to_end::{
     doors,
-    house::House,
+    house::{House, csv_records},
     laws::{self, SeriesCell},
 };
 use fastrand::Rng;
 use ingestion::Incoming;
+use model::UtcMillis;
 use query::derived::{CreditRow, OrderRow};
 use simulator::{World, WorldConfig};
 
@@ -164,21 +165,11 @@ const STALL_CHANNEL: &str = "file/stall/stall";
 
 /// Rows of a file as an import appends them; some are unreadable, some stand twice.
 fn receipts() -> Vec<Incoming> {
-    let headers: model::Headers =
-        [("tributary-format", "csv"), ("tributary-csv-header", "receipt,sold_at,pieces,price")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
     let row = |number: usize| {
         let price = if number % 17 == 3 { "much".to_owned() } else { format!("{}.50", number % 9) };
         format!("r{},2026-01-{:02} 10:00:00,{},{price}", number / 3, number % 28 + 1, number % 4)
     };
-    let record = |number| Incoming {
-        source: "stall".to_owned(),
-        received_at: model::UtcMillis(1_790_000_000_000),
-        headers: headers.clone(),
-        payload: row(number).into_bytes(),
-    };
-    (0..60).map(record).collect()
+    csv_records("stall", "receipt,sold_at,pieces,price", UtcMillis(1_790_000_000_000), (0..60).map(row))
 }
 
 async fn clean_run(folder: &Path, records: Vec<(String, Incoming)>) -> BTreeMap<String, String> {

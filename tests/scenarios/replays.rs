@@ -6,9 +6,12 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use end_to_end::{house::House, laws};
+use end_to_end::{
+    house::{House, csv_records},
+    laws,
+};
 use ingestion::Incoming;
-use model::{Headers, UtcMillis};
+use model::UtcMillis;
 use pipeline::{ReplayRequest, decisions};
 
 use crate::crash::FailingSyncs;
@@ -57,16 +60,7 @@ fn right() -> String {
 }
 
 fn records(rows: &[&str]) -> Vec<Incoming> {
-    let headers: Headers = [("tributary-format", "csv"), ("tributary-csv-header", HEADER)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-    let record = |row: &&str| Incoming {
-        source: "fair".to_owned(),
-        received_at: UtcMillis(1_780_000_000_000),
-        headers: headers.clone(),
-        payload: row.as_bytes().to_vec(),
-    };
-    rows.iter().map(record).collect()
+    csv_records("fair", HEADER, UtcMillis(1_780_000_000_000), rows.iter().map(|row| (*row).to_owned()))
 }
 
 async fn answers(house: &House, as_of: UtcMillis) -> Vec<Vec<Vec<String>>> {

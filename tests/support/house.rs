@@ -9,7 +9,7 @@ use std::{
 use definitions::Definitions;
 use ingestion::Incoming;
 use lake::{DiskSyncs, Lake, Syncs};
-use model::{UtcMillis, traffic::ChannelRules};
+use model::{Headers, UtcMillis, traffic::ChannelRules};
 use normalization::{MappingFile, Normalizer, SourceConfig, SourceKind};
 use pipeline::{ReplayRequest, Replayed, Stage, StageClock, append_records, decisions};
 use query::{Answer, Derived, Engine, EngineSettings, Question};
@@ -165,6 +165,26 @@ pub fn texts(answer: &Answer) -> Vec<Vec<String>> {
         rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|c| c[row].clone()).collect::<Vec<_>>()));
     }
     rows
+}
+
+/// Rows of a CSV file as an import appends them.
+#[must_use]
+pub fn csv_records(
+    source: &str,
+    header: &str,
+    received_at: UtcMillis,
+    rows: impl Iterator<Item = String>,
+) -> Vec<Incoming> {
+    let headers: Headers = [("tributary-format", "csv"), ("tributary-csv-header", header)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    let record = |row: String| Incoming {
+        source: source.to_owned(),
+        received_at,
+        headers: headers.clone(),
+        payload: row.into_bytes(),
+    };
+    rows.map(record).collect()
 }
 
 /// The demo's sources.
