@@ -13,7 +13,8 @@ use crate::process::Serving;
 
 fn record(source: &str, headers: &Headers, payload: &Value) -> Incoming {
     let received_at = UtcMillis(1_767_607_880_000);
-    Incoming { source: source.to_owned(), received_at, headers: headers.clone(), payload: payload.to_string().into() }
+    let payload = payload.to_string().into_bytes().into();
+    Incoming { source: source.into(), received_at, headers: headers.clone().into(), payload }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use end_to_end::house::{House, repository, texts};
 use ingestion::Incoming;
@@ -38,10 +38,10 @@ async fn shop(folder: &Path) -> House {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         let headers = record["headers"].as_object().into_iter().flatten();
         let incoming = Incoming {
-            source: record["source"].as_str().unwrap().to_owned(),
+            source: record["source"].as_str().unwrap().into(),
             received_at: UtcMillis::parse(record["received_at"].as_str().unwrap()).unwrap(),
-            headers: headers.map(|(k, v)| (k.clone(), v.as_str().unwrap().to_owned())).collect(),
-            payload: record["payload"].to_string().into_bytes(),
+            headers: Arc::new(headers.map(|(k, v)| (k.clone(), v.as_str().unwrap().to_owned())).collect()),
+            payload: record["payload"].to_string().into_bytes().into(),
         };
         house.append("collector", vec![incoming]).await;
     }

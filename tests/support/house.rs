@@ -179,10 +179,10 @@ pub fn csv_records(
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
     let record = |row: String| Incoming {
-        source: source.to_owned(),
+        source: source.into(),
         received_at,
-        headers: headers.clone(),
-        payload: row.into_bytes(),
+        headers: headers.clone().into(),
+        payload: row.into_bytes().into(),
     };
     rows.map(record).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use model::{Edge, EdgeRule, Node, NodeKind, UtcMillis, WitnessKind};
+use model::{Digest, Edge, EdgeRule, Node, NodeKind, UtcMillis, WitnessKind};
 
 use crate::input::{IdentityInput, is_rejected};
 
@@ -148,7 +148,7 @@ pub(crate) fn is_known(kind: NodeKind) -> bool {
 fn witnessed_orders<'a>(input: &IdentityInput<'a>) -> Vec<(Node, &'a Node)> {
     let mut devices: BTreeMap<(&str, &str), BTreeSet<&'a Node>> = BTreeMap::new();
     for witness in input.witnesses.iter().filter(|witness| witness.kind == WitnessKind::Order) {
-        if let Some(shop) = input.shop_by_web_source.get(&witness.meta.source)
+        if let Some(shop) = input.shop_by_web_source.get(&*witness.meta.source)
             && !is_rejected(&witness.device, input.rejected_ids)
         {
             devices.entry((shop, &witness.id)).or_default().insert(&witness.device);
@@ -163,10 +163,10 @@ fn witnessed_orders<'a>(input: &IdentityInput<'a>) -> Vec<(Node, &'a Node)> {
 
 /// The pairs whose latest steward's decision, by (instant, key), is an unlink.
 fn parted_by_stewards<'a>(edges: &'a [Edge], interner: &mut Interner<'a>) -> BTreeSet<Pair> {
-    let mut latest: BTreeMap<Pair, (UtcMillis, &str, i32, EdgeRule)> = BTreeMap::new();
+    let mut latest: BTreeMap<Pair, (UtcMillis, Digest, i32, EdgeRule)> = BTreeMap::new();
     for edge in edges.iter().filter(|edge| matches!(edge.rule, EdgeRule::StewardLink | EdgeRule::StewardUnlink)) {
         let Some(pair) = interner.pair(&edge.a, &edge.b) else { continue };
-        let decision = (edge.meta.occurred_at, edge.meta.key.as_str(), edge.meta.ordinal, edge.rule);
+        let decision = (edge.meta.occurred_at, edge.meta.key, edge.meta.ordinal, edge.rule);
         latest.entry(pair).and_modify(|known| *known = decision.max(*known)).or_insert(decision);
     }
     latest.into_iter().filter(|(_, decision)| decision.3 == EdgeRule::StewardUnlink).map(|(pair, _)| pair).collect()

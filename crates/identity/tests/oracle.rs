@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use identity::{HubLimits, IdentityInput, Persons};
-use model::{Edge, EdgeRule, FactMeta, Node, NodeKind, UtcMillis, Witness, WitnessKind};
+use model::{Digest, Edge, EdgeRule, FactMeta, Node, NodeKind, UtcMillis, Witness, WitnessKind};
 use proptest::prelude::*;
 
 const DAY_MS: i64 = 24 * UtcMillis::HOUR_MS;
@@ -122,14 +122,14 @@ fn edge() -> impl Strategy<Value = Edge> {
     // Stewards' ties are broken by key, so keys are made to differ.
     (node(), node(), rule, 0..8_i64, 0..u32::MAX).prop_map(|(a, b, rule, half_day, key)| {
         let occurred_at = UtcMillis(half_day * DAY_MS / 2);
-        let meta = FactMeta { key: format!("{key:08x}"), occurred_at, ..FactMeta::default() };
+        let meta = FactMeta { key: Digest(key.into()), occurred_at, ..FactMeta::default() };
         Edge { meta, a, b, rule }
     })
 }
 
 fn witness() -> impl Strategy<Value = Witness> {
     (0..4_u8, device(), any::<bool>()).prop_map(|(id, device, order)| {
-        let meta = FactMeta { source: "web".to_owned(), ..FactMeta::default() };
+        let meta = FactMeta { source: "web".into(), ..FactMeta::default() };
         let kind = if order { WitnessKind::Order } else { WitnessKind::Cart };
         Witness { meta, kind, id: id.to_string(), device, purchase: order }
     })

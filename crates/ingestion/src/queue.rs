@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, num::NonZeroU32, sync::Arc, time::Duration};
 
-use model::{Headers, UtcMillis};
+use model::{Headers, Payload, UtcMillis};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -21,13 +21,13 @@ const UNAVAILABLE_RETRY_AFTER_S: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
     /// The configured source that sent it, such as `web` or `shop_eu`.
-    pub source: String,
+    pub source: Arc<str>,
     /// The door's clock when it came.
     pub received_at: UtcMillis,
     /// What stands beside the payload.
-    pub headers: Headers,
+    pub headers: Arc<Headers>,
     /// The bytes as sent.
-    pub payload: Vec<u8>,
+    pub payload: Payload,
 }
 
 /// How much may wait: counted from submission until the answer, so a batch being committed counts too.

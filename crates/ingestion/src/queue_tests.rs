@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 fn record(text: &str) -> Incoming {
     let payload = text.as_bytes().to_vec();
-    Incoming { source: "web".to_owned(), received_at: UtcMillis(0), headers: Headers::new(), payload }
+    Incoming { source: "web".into(), received_at: UtcMillis(0), headers: Arc::default(), payload }
 }
 
 fn records(texts: &[&str]) -> Vec<Incoming> {
@@ -138,7 +138,7 @@ async fn a_refused_submission_takes_no_room() {
 async fn headers_count_as_bytes() {
     let (queue, _receiver) = intake_queue(limits(10, 10));
     let mut heavy = record("a");
-    heavy.headers.insert("context".to_owned(), "{}".to_owned());
+    Arc::make_mut(&mut heavy.headers).insert("context".to_owned(), "{}".to_owned());
     let _waiting = submitted(&queue, &["b"]).await;
     assert!(is_full(&soon(queue.submit(vec![heavy])).await));
 }

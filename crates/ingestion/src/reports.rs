@@ -99,12 +99,14 @@ pub fn report_record(
 ) -> Result<(String, Incoming), IntakeError> {
     let headers = report_headers(scope)?;
     let channel = file_channel(&report);
-    Ok((channel, Incoming { source: source.to_owned(), received_at, headers, payload: report }))
+    Ok((channel, Incoming { source: source.into(), received_at, headers: headers.into(), payload: report.into() }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use model::RawRecord;
 
     const REPORT: &[u8] = br#"{"data":[],"paging":{}}"#;
@@ -112,14 +114,14 @@ mod tests {
     #[test]
     fn the_channel_is_the_records_content_hash() {
         let record = RawRecord {
-            source: String::new(),
-            channel: file_channel(REPORT),
+            source: "".into(),
+            channel: file_channel(REPORT).into(),
             offset: 0,
             received_at: UtcMillis(0),
-            headers: Headers::new(),
-            payload: REPORT.to_vec(),
+            headers: Arc::default(),
+            payload: REPORT.to_vec().into(),
         };
-        assert_eq!(record.channel, format!("file/{}", record.content_hash()));
+        assert_eq!(*record.channel, format!("file/{}", record.content_hash()));
     }
 
     #[test]

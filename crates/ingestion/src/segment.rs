@@ -8,6 +8,8 @@
 mod cors;
 mod split;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
@@ -97,12 +99,13 @@ async fn take_in(collector: &Collector, call: Call, request: Request) -> Result<
 
 /// One record per message; what stands once for all goes with each.
 fn records(parsed: &ParsedBody<'_>, source: &str, received_at: UtcMillis, message_bytes_max: usize) -> Vec<Incoming> {
+    let (source, shared) = (Arc::from(source), Arc::new(parsed.shared.clone()));
     let record = |message: &&[u8]| {
-        let mut headers = parsed.shared.clone();
+        let mut headers = Arc::clone(&shared);
         if message.len() > message_bytes_max {
-            headers.insert("oversize".to_owned(), message.len().to_string());
+            Arc::make_mut(&mut headers).insert("oversize".to_owned(), message.len().to_string());
         }
-        Incoming { source: source.to_owned(), received_at, headers, payload: message.to_vec() }
+        Incoming { source: Arc::clone(&source), received_at, headers, payload: message.to_vec().into() }
     };
     parsed.messages.iter().map(record).collect()
 }
@@ -113,8 +116,8 @@ fn unparsed_record(unparsed: &Unparsed, source: &str, received_at: UtcMillis, bo
     if body.len() > UNPARSED_BYTES_MAX {
         headers.insert("oversize".to_owned(), body.len().to_string());
     }
-    let payload = body.iter().copied().take(UNPARSED_BYTES_MAX).collect();
-    Incoming { source: source.to_owned(), received_at, headers, payload }
+    let payload: Vec<u8> = body.iter().copied().take(UNPARSED_BYTES_MAX).collect();
+    Incoming { source: source.into(), received_at, headers: Arc::new(headers), payload: payload.into() }
 }
 
 fn source_of<'a>(collector: &'a Collector, write_key: &str) -> Result<&'a str, Refusal> {

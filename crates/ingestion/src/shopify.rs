@@ -3,6 +3,8 @@
 //! The signature is over the bytes as sent, so nothing is decompressed or parsed here. Shopify waits 5 seconds and
 //! then delivers again: an answer that cannot be given in time is a 503, and the copy is recognised by its webhook id.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Path, Request, State},
@@ -58,7 +60,17 @@ async fn take_in(collector: &Collector, source: String, request: Request) -> Res
     if !signed_by(secrets, &body, &given) {
         return Err(unauthenticated("a signature that none of this source's secrets gives"));
     }
-    collector.submit(Door::Shopify, vec![Incoming { source, received_at, headers, payload: body.to_vec() }]).await
+    collector
+        .submit(
+            Door::Shopify,
+            vec![Incoming {
+                source: source.into(),
+                received_at,
+                headers: Arc::new(headers),
+                payload: body.to_vec().into(),
+            }],
+        )
+        .await
 }
 
 /// The signature, under its older or newer header name.

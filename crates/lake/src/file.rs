@@ -1,10 +1,13 @@
 //! One Parquet file of a table: how it is sorted, written, described in the log, and read back.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch},
-    compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch},
+    compute::{
+        LexicographicalComparator, SortColumn, concat_batches, filter_record_batch, lexsort_to_indices,
+        take_record_batch,
+    },
     datatypes::{DataType, Int64Type, TimestampMicrosecondType},
 };
 use bytes::Bytes;
@@ -25,6 +28,9 @@ pub const SORTED_MARK: &str = "sorted-";
 
 /// Columns that hold long, rarely read text.
 const COLD_COLUMNS: [&str; 7] = ["properties", "document", "payload", "headers", "user_agent", "text", "positions"];
+
+/// Columns whose values hardly come twice in a file: a dictionary of them would cost its making and save nothing.
+const DISTINCT_COLUMNS: [&str; 7] = ["key", "content_hash", "payload", "document", "properties", "offset", "place"];
 
 /// One data file in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,14 +110,56 @@ pub fn sort(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, LakeEr
         .filter_map(|name| all.column_by_name(name))
         .map(|values| SortColumn { values: Arc::clone(values), options: None })
         .collect();
+    // Doors and files bring their records in order; what is in order is not moved.
+    let order = LexicographicalComparator::try_new(&keys)?;
+    if (1..all.num_rows()).all(|row| order.compare(row - 1, row) != Ordering::Greater) {
+        return Ok(all);
+    }
     Ok(take_record_batch(&all, &lexsort_to_indices(&keys, None)?)?)
 }
 
-/// Writes sorted rows as one Parquet file.
-///
-/// # Errors
-/// [`LakeError::Parquet`] where the writer refuses.
-pub fn to_parquet(table: Table, rows: &RecordBatch) -> Result<Bytes, LakeError> {
+/// A file that is written piece by piece, its rows in the table's order.
+pub(crate) struct FileWriter {
+    table: Table,
+    writer: ArrowWriter<Vec<u8>>,
+    statistics: Statistics,
+}
+
+/// A whole file on its way to the store.
+#[derive(Debug)]
+pub struct WrittenFile {
+    /// The Parquet file.
+    pub(crate) bytes: Bytes,
+    /// What the log says of it.
+    pub(crate) statistics: String,
+    /// Its rows.
+    pub(crate) rows: usize,
+}
+
+impl FileWriter {
+    pub(crate) fn new(table: Table) -> Result<Self, LakeError> {
+        let writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(properties(table)?))?;
+        Ok(Self { table, writer, statistics: Statistics::default() })
+    }
+
+    /// Adds rows that follow those written before.
+    pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<(), LakeError> {
+        self.statistics.add(self.table, rows);
+        Ok(self.writer.write(rows)?)
+    }
+
+    /// The file; none where it has no rows.
+    pub(crate) fn finish(self) -> Result<Option<WrittenFile>, LakeError> {
+        let (rows, statistics) = (self.statistics.rows, self.statistics.to_json());
+        Ok(if rows == 0 {
+            None
+        } else {
+            Some(WrittenFile { bytes: self.writer.into_inner()?.into(), statistics, rows })
+        })
+    }
+}
+
+fn properties(table: Table) -> Result<WriterProperties, LakeError> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::None)
@@ -123,32 +171,71 @@ pub fn to_parquet(table: Table, rows: &RecordBatch) -> Result<Bytes, LakeError> 
             let zstd = Compression::ZSTD(ZstdLevel::try_new(1)?);
             properties = properties.set_column_compression(path.clone(), zstd);
         }
-        if matches!(field.data_type(), DataType::Timestamp(..)) {
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
+        let distinct = DISTINCT_COLUMNS.contains(&field.name().as_str());
+        let instant = matches!(field.data_type(), DataType::Timestamp(..));
+        if distinct || instant {
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+        }
+        if instant || (distinct && *field.data_type() == DataType::Int64) {
+            properties = properties.set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
         }
         if table.statistics_columns().contains(&field.name().as_str()) {
             properties = properties.set_column_statistics_enabled(path, EnabledStatistics::Chunk);
         }
     }
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build()))?;
-    writer.write(rows)?;
-    Ok(writer.into_inner()?.into())
+    Ok(properties.build())
 }
 
-/// A file's statistics as the log holds them.
-#[must_use]
-pub fn statistics(table: Table, rows: &RecordBatch) -> String {
-    let (mut least, mut greatest) = (Map::new(), Map::new());
-    for name in table.statistics_columns() {
-        if let Some((low, high)) = rows.column_by_name(name).and_then(bounds) {
-            least.insert((*name).to_owned(), low);
-            greatest.insert((*name).to_owned(), high);
+/// What the log says of a file beside its name.
+#[derive(Default)]
+struct Statistics {
+    rows: usize,
+    /// Least and greatest value by column.
+    bounds: BTreeMap<&'static str, (Bound, Bound)>,
+    /// Rows without `known_until`, where the table has that column.
+    open: Option<usize>,
+}
+
+/// A value that other values are compared with.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Bound {
+    Integer(i64),
+    Instant(UtcMillis),
+    Text(String),
+}
+
+impl Statistics {
+    fn add(&mut self, table: Table, rows: &RecordBatch) {
+        self.rows += rows.num_rows();
+        for name in table.statistics_columns() {
+            let Some((low, high)) = rows.column_by_name(name).and_then(bounds) else { continue };
+            let (least, greatest) = self.bounds.entry(name).or_insert_with(|| (low.clone(), high.clone()));
+            *least = low.min(least.clone());
+            *greatest = high.max(greatest.clone());
+        }
+        if let Some(until) = rows.column_by_name("known_until") {
+            *self.open.get_or_insert(0) += until.null_count();
         }
     }
-    let nulls = rows.column_by_name("known_until").map_or(json!({}), |c| json!({ "known_until": c.null_count() }));
-    json!({ "numRecords": rows.num_rows(), "minValues": least, "maxValues": greatest, "nullCount": nulls }).to_string()
+
+    fn to_json(&self) -> String {
+        let side = |side: fn(&(Bound, Bound)) -> &Bound| -> Map<String, Value> {
+            self.bounds.iter().map(|(name, both)| ((*name).to_owned(), side(both).to_json())).collect()
+        };
+        let nulls = self.open.map_or(json!({}), |open| json!({ "known_until": open }));
+        let (least, greatest) = (side(|both| &both.0), side(|both| &both.1));
+        json!({ "numRecords": self.rows, "minValues": least, "maxValues": greatest, "nullCount": nulls }).to_string()
+    }
+}
+
+impl Bound {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Integer(number) => (*number).into(),
+            Self::Instant(at) => at.to_string().into(),
+            Self::Text(text) => text.as_str().into(),
+        }
+    }
 }
 
 /// Reads a file's columns (all where `columns` is empty).
@@ -179,20 +266,21 @@ pub fn as_of(batch: &RecordBatch, as_of: UtcMillis) -> Result<RecordBatch, LakeE
     Ok(filter_record_batch(batch, &mask)?)
 }
 
-fn bounds(column: &ArrayRef) -> Option<(Value, Value)> {
+fn bounds(column: &ArrayRef) -> Option<(Bound, Bound)> {
     match column.data_type() {
         DataType::Int64 => {
             let values = column.as_primitive::<Int64Type>();
-            Some((arrow::compute::min(values)?.into(), arrow::compute::max(values)?.into()))
+            Some((Bound::Integer(arrow::compute::min(values)?), Bound::Integer(arrow::compute::max(values)?)))
         }
         DataType::Timestamp(..) => {
             let values = column.as_primitive::<TimestampMicrosecondType>();
-            let text = |micros: i64| Value::from(UtcMillis(micros.div_euclid(1000)).to_string());
-            Some((text(arrow::compute::min(values)?), text(arrow::compute::max(values)?)))
+            let instant = |micros: i64| Bound::Instant(UtcMillis(micros.div_euclid(1000)));
+            Some((instant(arrow::compute::min(values)?), instant(arrow::compute::max(values)?)))
         }
         DataType::Utf8 => {
             let values = column.as_string::<i32>();
-            Some((arrow::compute::min_string(values)?.into(), arrow::compute::max_string(values)?.into()))
+            let text = |text: &str| Bound::Text(text.to_owned());
+            Some((text(arrow::compute::min_string(values)?), text(arrow::compute::max_string(values)?)))
         }
         _ => None,
     }

@@ -10,7 +10,7 @@ use tables::Table;
 
 use crate::{
     file::FileEntry,
-    lake::{Commit, Lake, LakeError},
+    lake::{Commit, Lake, LakeError, Written},
 };
 
 /// Most bytes of payloads that wait in memory for the normaliser beside their files.
@@ -50,22 +50,36 @@ impl Recent {
     }
 }
 
+/// Records whose file is on disk and in the table not yet.
+#[derive(Debug)]
+pub struct Appending {
+    written: Written,
+    records: Vec<RawRecord>,
+    end: i64,
+}
+
+impl Appending {
+    /// The offset of the last record.
+    #[must_use]
+    pub fn end(&self) -> i64 {
+        self.end
+    }
+}
+
 impl Lake {
-    /// Appends records that follow `last` in their `channel`, each at its position.
+    /// Writes a file of records that follow `last` in their `channel`, each at its position; they are in the inbox once
+    /// [`Lake::publish_records`] is through. None where there are no records.
     ///
     /// # Errors
-    /// [`LakeError::Conflict`] where the channel stands elsewhere by now, with the records handed back through `records`;
-    /// other errors where storage refuses. Nothing is stored then.
-    pub async fn append(
+    /// [`LakeError`] where storage refuses; nothing is stored then.
+    pub async fn write_records(
         &self,
         channel: &str,
         last: Option<i64>,
-        records: &mut Vec<RawRecord>,
-    ) -> Result<(), LakeError> {
-        let taken = std::mem::take(records);
-        let encoded = tokio::task::spawn_blocking(move || (tables::encode(&taken), taken)).await?;
-        *records = encoded.1;
-        let Some(end) = records.last().map(|record| record.offset) else { return Ok(()) };
+        records: Vec<RawRecord>,
+    ) -> Result<Option<Appending>, LakeError> {
+        let Some(end) = records.last().map(|record| record.offset) else { return Ok(None) };
+        let encoded = tokio::task::spawn_blocking(move || (tables::encode::<RawRecord>(&records), records)).await?;
         let commit = Commit {
             runs: vec![vec![encoded.0?]],
             transactions: vec![(channel.to_owned(), end)],
@@ -73,14 +87,21 @@ impl Lake {
             ..Commit::default()
         };
         let written = self.write(Table::Inbox, commit).await?;
+        Ok(Some(Appending { written, records: encoded.1, end }))
+    }
+
+    /// Puts records into the inbox; returns when the log entry is on disk.
+    ///
+    /// # Errors
+    /// [`LakeError::Conflict`] where the channel stands elsewhere by now, other errors where storage refuses; with the
+    /// records, of which none is stored.
+    pub async fn publish_records(&self, appending: Appending) -> Result<(), (LakeError, Vec<RawRecord>)> {
+        let Appending { written, records, .. } = appending;
         let Some(name) = written.names.first().cloned() else { return Ok(()) };
         // Before the entry is seen, so that whoever reads it finds the records.
-        self.recent.put(name.clone(), std::mem::take(records));
+        self.recent.put(name.clone(), records);
         let published = self.publish(written).await;
-        if published.is_err() {
-            *records = self.recent.take(&name).unwrap_or_default();
-        }
-        published
+        published.map_err(|failure| (failure, self.recent.take(&name).unwrap_or_default()))
     }
 
     /// Records of the inbox after `from` and, where `to` names their channel, up to it; whole files until
@@ -141,7 +162,7 @@ impl Lake {
                 continue;
             }
             let is_wanted = |record: &RawRecord| {
-                wanted.get(&record.channel).is_some_and(|offsets| offsets.contains(&record.offset))
+                wanted.get(&*record.channel).is_some_and(|offsets| offsets.contains(&record.offset))
             };
             records.extend(self.inbox_file(entry).await?.into_iter().filter(is_wanted));
         }

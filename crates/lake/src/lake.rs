@@ -11,7 +11,6 @@ use std::{
 };
 
 use arrow::array::RecordBatch;
-use bytes::Bytes;
 use deltalake::{
     DeltaTableError,
     kernel::{Action, Add, Transaction},
@@ -25,7 +24,7 @@ use url::Url;
 
 use crate::{
     disk::{SyncedStore, Syncs},
-    file::{self, FileEntry, SORTED_MARK},
+    file::{self, FileEntry, FileWriter, SORTED_MARK, WrittenFile},
     inbox::Recent,
     log::TableLog,
 };
@@ -97,6 +96,8 @@ pub enum LakeError {
 pub struct Commit {
     /// Rows to add; each list becomes one sorted file.
     pub runs: Vec<Vec<RecordBatch>>,
+    /// Files to add as they are.
+    pub files: Vec<WrittenFile>,
     /// Files to take out of force.
     pub remove: Vec<FileEntry>,
     /// Application id and version: which records or batch this commit holds.
@@ -220,19 +221,19 @@ impl Lake {
     /// # Errors
     /// [`LakeError`]; what was written is never seen.
     pub async fn write(&self, table: Table, commit: Commit) -> Result<Written, LakeError> {
-        let (mut actions, mut names) = (Vec::new(), Vec::new());
+        let (mut actions, mut names, mut files) = (Vec::new(), Vec::new(), commit.files);
         for run in commit.runs {
             let file = tokio::task::spawn_blocking(move || {
-                let rows = file::sort(table, &run)?;
-                drop(run);
-                let bytes = if rows.num_rows() == 0 { None } else { Some(file::to_parquet(table, &rows)?) };
-                Ok::<_, LakeError>(bytes.map(|bytes| (bytes, file::statistics(table, &rows))))
+                let mut writer = FileWriter::new(table)?;
+                writer.write(&file::sort(table, &run)?)?;
+                writer.finish()
             });
-            if let Some((bytes, statistics)) = file.await?? {
-                let added = self.write_file(table, bytes, statistics, !commit.rearranges).await?;
-                names.push(added.path.clone());
-                actions.push(Action::Add(added));
-            }
+            files.extend(file.await??);
+        }
+        for file in files {
+            let added = self.write_file(table, file, !commit.rearranges).await?;
+            names.push(added.path.clone());
+            actions.push(Action::Add(added));
         }
         actions.extend(commit.remove.iter().map(|entry| Action::Remove(remove_action(entry, !commit.rearranges))));
         actions.extend(commit.transactions.into_iter().map(|(id, version)| Action::Txn(Transaction::new(id, version))));
@@ -359,25 +360,19 @@ impl Lake {
         TableLog::open(table, location, self.store()).await
     }
 
-    async fn write_file(
-        &self,
-        table: Table,
-        bytes: Bytes,
-        statistics: String,
-        data_change: bool,
-    ) -> Result<Add, LakeError> {
-        let size = bytes.len() as i64;
+    async fn write_file(&self, table: Table, file: WrittenFile, data_change: bool) -> Result<Add, LakeError> {
+        let size = file.bytes.len() as i64;
         let clock = UtcMillis(unix_millis());
         let count = FILES_WRITTEN.fetch_add(1, Ordering::Relaxed);
         let name = format!("{SORTED_MARK}{:013}-{:08x}-{count:06}.parquet", clock.0, std::process::id());
-        self.store.put(&self.location(table, &name)?, PutPayload::from_bytes(bytes)).await?;
+        self.store.put(&self.location(table, &name)?, PutPayload::from_bytes(file.bytes)).await?;
         Ok(Add {
             path: name,
             partition_values: HashMap::new(),
             size,
             modification_time: clock.0,
             data_change,
-            stats: Some(statistics),
+            stats: Some(file.statistics),
             tags: None,
             deletion_vector: None,
             base_row_id: None,

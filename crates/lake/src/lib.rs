@@ -15,8 +15,10 @@ mod log;
 pub mod compact;
 pub mod inbox;
 pub mod instants;
+mod merge;
 pub mod supersede;
 
 pub use disk::{DiskSyncs, Syncs};
-pub use file::FileEntry;
+pub use file::{FileEntry, WrittenFile};
+pub use inbox::Appending;
 pub use lake::{Commit, Lake, LakeError, Snapshot, WriterLock, Written};

@@ -7,7 +7,7 @@ use arrow::{
     compute::filter_record_batch,
     datatypes::TimestampMicrosecondType,
 };
-use model::UtcMillis;
+use model::{Digest, UtcMillis};
 use tables::Table;
 
 use crate::{
@@ -29,7 +29,7 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError`] where a file is unreadable.
-    pub async fn end_rows(&self, table: Table, keys: &HashSet<String>, until: UtcMillis) -> Result<Ended, LakeError> {
+    pub async fn end_rows(&self, table: Table, keys: &HashSet<Digest>, until: UtcMillis) -> Result<Ended, LakeError> {
         let mut ended = Ended::default();
         if keys.is_empty() {
             return Ok(ended);
@@ -48,7 +48,7 @@ impl Lake {
         &self,
         table: Table,
         entry: &FileEntry,
-        keys: &HashSet<String>,
+        keys: &HashSet<Digest>,
         until: UtcMillis,
         ended: &mut Ended,
     ) -> Result<(), LakeError> {
@@ -68,10 +68,11 @@ impl Lake {
 }
 
 /// Rows in force whose key is in `keys`.
-fn hits(batch: &RecordBatch, keys: &HashSet<String>) -> Option<BooleanArray> {
+fn hits(batch: &RecordBatch, keys: &HashSet<Digest>) -> Option<BooleanArray> {
     let key = batch.column_by_name("key")?.as_string_opt::<i32>()?;
     let until = batch.column_by_name("known_until")?;
-    Some((0..batch.num_rows()).map(|row| Some(until.is_null(row) && keys.contains(key.value(row)))).collect())
+    let hit = |row: usize| until.is_null(row) && key.value(row).parse().is_ok_and(|key| keys.contains(&key));
+    Some((0..batch.num_rows()).map(|row| Some(hit(row))).collect())
 }
 
 fn with_end(batch: &RecordBatch, mask: &BooleanArray, until: UtcMillis) -> Result<RecordBatch, LakeError> {

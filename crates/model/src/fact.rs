@@ -1,9 +1,12 @@
 //! What a record becomes: facts, stored once and never changed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     claim::{Claim, Cost, Pull},
+    digest::Digest,
     event::Event,
     identity::{Edge, Witness},
     order::{OrderVersion, Refund},
@@ -15,7 +18,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordKey {
     /// The configured source.
-    pub source: String,
+    pub source: Arc<str>,
     /// The device, user, shop or account that sent it; empty where the source has one sender.
     pub node: String,
     /// The source's own id: a message id, a webhook id, or a content hash.
@@ -25,12 +28,12 @@ pub struct RecordKey {
 /// What every fact carries, whatever it says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FactMeta {
-    /// [`RecordKey::digest`] of the record, in hex. Facts of one record share it and differ by `ordinal`.
-    pub key: String,
+    /// [`RecordKey::digest`] of the record. Facts of one record share it and differ by `ordinal`.
+    pub key: Digest,
     /// Position among the facts of one record and table, from 0.
     pub ordinal: i32,
     /// The configured source.
-    pub source: String,
+    pub source: Arc<str>,
     /// When it happened.
     pub occurred_at: UtcMillis,
     /// When the record came.
@@ -41,9 +44,9 @@ pub struct FactMeta {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
     /// Somebody did something.
-    Event(Event),
+    Event(Box<Event>),
     /// An order as its shop described it at one instant.
-    OrderVersion(OrderVersion),
+    OrderVersion(Box<OrderVersion>),
     /// Money or goods going back.
     Refund(Refund),
     /// A platform's report was taken.
@@ -61,15 +64,10 @@ pub enum Fact {
 }
 
 impl RecordKey {
-    /// A stable 128-bit digest of the three parts, in hex: the `key` column.
+    /// A stable digest of the three parts: the `key` column.
     #[must_use]
-    pub fn digest(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for part in [&self.source, &self.node, &self.id] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-        format!("{:032x}", crate::node::first_128(&hasher.finalize()))
+    pub fn digest(&self) -> Digest {
+        Digest::of_parts([&self.source, &self.node, &self.id])
     }
 }
 

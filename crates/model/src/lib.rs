@@ -1,7 +1,7 @@
 //! The nouns of Tributary: every value the rest of the house speaks about, with its unit and its invariants.
 //!
 //! In reading order: what arrives ([`record`]), what it becomes ([`fact`]), the values that facts are made of
-//! ([`time`], [`money`], [`node`]), and what stewards decide ([`policy`], [`funnel`], [`traffic`]).
+//! ([`time`], [`money`], [`digest`], [`node`]), and what stewards decide ([`policy`], [`funnel`], [`traffic`]).
 
 pub mod record;
 
@@ -13,6 +13,7 @@ pub mod identity;
 pub mod order;
 pub mod rate;
 
+pub mod digest;
 pub mod money;
 pub mod node;
 pub mod time;
@@ -22,6 +23,7 @@ pub mod policy;
 pub mod traffic;
 
 pub use claim::{Claim, ClaimKind, Cost, DateBasis, Pull};
+pub use digest::{Digest, NoDigest};
 pub use event::{Event, EventKind, Origin, Signals};
 pub use fact::{Fact, FactMeta, RecordKey};
 pub use funnel::{FunnelDefinition, FunnelStep, FunnelUnit};
@@ -33,6 +35,6 @@ pub use order::{
 };
 pub use policy::{AttributionModel, CreditBasis, HousePolicy, PlatformPolicy};
 pub use rate::{RATE_PARTS, Rate};
-pub use record::{Headers, RawRecord};
+pub use record::{Headers, Payload, RawRecord};
 pub use time::{TimeError, UtcMillis};
 pub use traffic::{ChannelCondition, ChannelRule, ChannelRules, ClickIdRule, SourceClass, SourceClassRules};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 /// What a node stands for. The order is the order of preference for a person's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,12 +87,7 @@ impl Node {
     /// A stable 128-bit hash of kind, scope and id: the same on every machine and in every version.
     #[must_use]
     pub fn hash128(&self) -> u128 {
-        let mut hasher = blake3::Hasher::new();
-        for part in [self.kind.name(), &self.scope, &self.id] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-        first_128(&hasher.finalize())
+        Digest::of_parts([self.kind.name(), &self.scope, &self.id]).0
     }
 
     /// Where an unlinked node's rows lie in storage: the upper half of the hash, as a signed integer.
@@ -102,7 +99,7 @@ impl Node {
     /// The node as stored in text columns: `kind:scope:id`.
     #[must_use]
     pub fn to_text(&self) -> String {
-        format!("{}:{}:{}", self.kind.name(), self.scope, self.id)
+        [self.kind.name(), &self.scope, &self.id].join(":")
     }
 
     /// Reads [`Node::to_text`] back. `None` where the text was not written by it.
@@ -118,13 +115,6 @@ impl Node {
     pub fn person_id(&self) -> String {
         format!("{}_{:032x}", self.kind.name(), self.hash128())
     }
-}
-
-/// The first 128 bits of a BLAKE3 hash.
-pub(crate) fn first_128(hash: &blake3::Hash) -> u128 {
-    let mut bytes = [0_u8; 16];
-    bytes.copy_from_slice(&hash.as_bytes()[..16]);
-    u128::from_be_bytes(bytes)
 }
 
 #[cfg(test)]

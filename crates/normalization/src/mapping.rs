@@ -174,7 +174,7 @@ impl Mapping {
     }
 
     fn row(&self, raw: &RawRecord, payload: &Payload<'_>, text: &str) -> Result<Normalized, NormalizeError> {
-        let content_hash = raw.content_hash();
+        let content_hash = raw.content_hash().to_hex();
         let recorded = Recorded { raw, content_hash: &content_hash };
         let (header, json);
         let cells = match payload {
@@ -198,7 +198,7 @@ impl Mapping {
 
     /// A report: all rows of the file, their costs and claims added up.
     fn file(&self, raw: &RawRecord, payload: &Payload<'_>, text: &str) -> Result<Normalized, NormalizeError> {
-        let content_hash = raw.content_hash();
+        let content_hash = raw.content_hash().to_hex();
         let recorded = Recorded { raw, content_hash: &content_hash };
         let key = {
             let cells = Cells::Json { object: crate::json::Object::default(), columns: &self.columns };

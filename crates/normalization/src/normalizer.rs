@@ -108,7 +108,7 @@ pub(crate) fn rejected_key(raw: &RawRecord) -> RecordKey {
         true => format!("rejected/{}/{}", raw.channel, raw.offset),
         false => format!("rejected/{}", raw.content_hash()),
     };
-    RecordKey { source: raw.source.clone(), node: String::new(), id }
+    RecordKey { source: Arc::clone(&raw.source), node: String::new(), id }
 }
 
 /// The list of adapters: a new source is one line here.

@@ -11,7 +11,7 @@ pub(crate) mod sheet;
 #[cfg(test)]
 mod csv_tests;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::civil::Date;
 use model::{Claim, ClaimKind, Cost, Currency, DateBasis, Fact, Pull, RawRecord, RecordKey, UtcMillis};
@@ -218,7 +218,7 @@ impl Books {
         if let Ok(Some(pulled_at)) = pulled_at(raw) {
             id.push_str(&format!("/{pulled_at}"));
         }
-        RecordKey { source: raw.source.clone(), node: accounts.join(","), id }
+        RecordKey { source: Arc::clone(&raw.source), node: accounts.join(","), id }
     }
 
     /// Pulls, then costs, then claims, each in the order of place and claim.

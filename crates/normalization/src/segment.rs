@@ -9,6 +9,8 @@ mod message;
 mod names;
 mod time;
 
+use std::sync::Arc;
+
 use model::{Currency, Event, EventKind, Fact, Origin, RawRecord, RecordKey, Witness, WitnessKind};
 
 use crate::{
@@ -54,15 +56,21 @@ impl Source for Segment {
         let message = Message::read(json::top_object(&payload)?, shared, raw)?;
         let ids = identity::Ids::read(&message, &self.name, &self.contacts)?;
         let key = RecordKey {
-            source: raw.source.clone(),
+            source: Arc::clone(&raw.source),
             node: ids.sender(),
-            id: message.body.personal("messageId")?.map_or_else(|| raw.content_hash(), |id| self.contacts.id(&id)),
+            id: message
+                .body
+                .personal("messageId")?
+                .map_or_else(|| raw.content_hash().to_hex(), |id| self.contacts.id(&id)),
         };
         let stamp = Stamp::new(raw, &key);
         let event = self.event(raw, &message, &ids, &stamp)?;
-        let mut facts = identity::edges(&message, &ids, &self.contacts, &event.meta)?;
-        facts.extend(witnesses(&event));
-        facts.insert(0, Fact::Event(event));
+        let edges = identity::edges(&message, &ids, &self.contacts, &event.meta)?;
+        let witnesses = witnesses(&event);
+        let mut facts = Vec::with_capacity(1 + edges.len() + witnesses.len());
+        facts.push(Fact::Event(Box::new(event)));
+        facts.extend(edges);
+        facts.extend(witnesses);
         Ok(Normalized::facts(key, facts))
     }
 }

@@ -7,6 +7,8 @@ mod money;
 mod order;
 mod refund;
 
+use std::sync::Arc;
+
 use model::{Currency, RawRecord, RecordKey, UtcMillis};
 
 use crate::{
@@ -48,9 +50,9 @@ impl Shopify {
 impl Source for Shopify {
     fn normalize(&self, raw: &RawRecord) -> Result<Normalized, NormalizeError> {
         let key = RecordKey {
-            source: raw.source.clone(),
+            source: Arc::clone(&raw.source),
             node: header(raw, "shop-domain").unwrap_or_default().to_lowercase(),
-            id: header(raw, "webhook-id").map_or_else(|| raw.content_hash(), str::to_owned),
+            id: header(raw, "webhook-id").map_or_else(|| raw.content_hash().to_hex(), str::to_owned),
         };
         let topic = header(raw, "topic").ok_or(NormalizeError::MissingHeader { header: "x-shopify-topic" })?;
         if let Some(reason) = ignored(topic) {
@@ -62,7 +64,7 @@ impl Source for Shopify {
             stamp: Stamp::new(raw, &key),
             triggered_at: triggered_at(raw)?,
             document: json::top_object(&payload)?,
-            content_hash: raw.content_hash(),
+            content_hash: raw.content_hash().to_hex(),
         };
         if topic == "refunds/create" {
             return Ok(Normalized::facts(key, vec![refund::delivered(&delivery)?]));

@@ -1,6 +1,8 @@
 //! What an adapter is: its configuration, what it is given, and what it answers.
 
-use model::{Currency, Fact, FactMeta, RawRecord, RecordKey, UtcMillis};
+use std::sync::Arc;
+
+use model::{Currency, Digest, Fact, FactMeta, RawRecord, RecordKey, UtcMillis};
 use serde::Deserialize;
 
 use crate::error::NormalizeError;
@@ -87,23 +89,23 @@ pub struct Reject {
 /// What all facts of one record share.
 #[derive(Debug, Clone)]
 pub(crate) struct Stamp {
-    key: String,
-    source: String,
+    key: Digest,
+    source: Arc<str>,
     received_at: UtcMillis,
 }
 
 impl Stamp {
     /// The stamp of the record `raw`, whose key is `key`.
     pub(crate) fn new(raw: &RawRecord, key: &RecordKey) -> Self {
-        Self { key: key.digest(), source: raw.source.clone(), received_at: raw.received_at }
+        Self { key: key.digest(), source: Arc::clone(&raw.source), received_at: raw.received_at }
     }
 
     /// Meta of a fact that happened at `occurred_at`; its ordinal is set when all facts of the record are known.
     pub(crate) fn meta(&self, occurred_at: UtcMillis) -> FactMeta {
         FactMeta {
-            key: self.key.clone(),
+            key: self.key,
             ordinal: 0,
-            source: self.source.clone(),
+            source: Arc::clone(&self.source),
             occurred_at,
             received_at: self.received_at,
         }

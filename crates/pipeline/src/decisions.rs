@@ -1,7 +1,10 @@
 //! Decisions come in through the inbox like everything else: definitions that come into force, and replays that somebody
 //! ordered. So a rebuild from the inbox takes each of them again, at its own instant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ingestion::Incoming;
 use lake::{Lake, LakeError};
@@ -44,10 +47,10 @@ pub fn record(row: &DefinitionRow) -> Incoming {
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .collect();
     Incoming {
-        source: DEFINITIONS.to_owned(),
+        source: DEFINITIONS.into(),
         received_at: row.in_force_at,
-        headers,
-        payload: row.text.clone().into_bytes(),
+        headers: Arc::new(headers),
+        payload: row.text.clone().into_bytes().into(),
     }
 }
 
@@ -57,7 +60,7 @@ pub fn record(row: &DefinitionRow) -> Incoming {
 /// Where the request cannot be written, which would be a defect.
 pub fn replay_record(request: &ReplayRequest, ordered_at: UtcMillis) -> Result<Incoming, serde_json::Error> {
     let payload = serde_json::to_vec(request)?;
-    Ok(Incoming { source: REPLAYS.to_owned(), received_at: ordered_at, headers: Headers::new(), payload })
+    Ok(Incoming { source: REPLAYS.into(), received_at: ordered_at, headers: Arc::default(), payload: payload.into() })
 }
 
 /// Definitions as they came into force up to the last published instant, oldest first; later ones take the place of
@@ -95,7 +98,7 @@ pub async fn in_force(lake: &Lake) -> Result<BTreeMap<(String, String), Definiti
 
 /// True for records that are no sender's but the house's own.
 pub(crate) fn is_decision(record: &RawRecord) -> bool {
-    record.channel == CHANNEL
+    *record.channel == *CHANNEL
 }
 
 /// Of waiting decisions those that make up the next batch: definitions up to the next replay or up to a second decision on
@@ -104,7 +107,7 @@ pub(crate) fn next_batch(mut waiting: Vec<RawRecord>) -> Vec<RawRecord> {
     let mut met = BTreeSet::new();
     let alone = |record: &&RawRecord| {
         let name = |header| record.header(header).unwrap_or_default().to_owned();
-        record.source != REPLAYS && met.insert((name("kind"), name("name")))
+        *record.source != *REPLAYS && met.insert((name("kind"), name("name")))
     };
     let definitions = waiting.iter().take_while(alone).count();
     waiting.truncate(definitions.max(1));
@@ -115,7 +118,7 @@ pub(crate) fn next_batch(mut waiting: Vec<RawRecord>) -> Vec<RawRecord> {
 pub(crate) fn read_definition(record: &RawRecord) -> (RecordKey, Result<DefinitionRow, Reject>) {
     let header = |name| record.header(name).unwrap_or_default().to_owned();
     let key = key(record);
-    let row = String::from_utf8(record.payload.clone())
+    let row = String::from_utf8(record.payload.to_vec())
         .map(|text| DefinitionRow {
             kind: header("kind"),
             name: header("name"),
@@ -133,7 +136,7 @@ pub(crate) fn read_definition(record: &RawRecord) -> (RecordKey, Result<Definiti
 }
 
 fn key(record: &RawRecord) -> RecordKey {
-    RecordKey { source: record.source.clone(), node: String::new(), id: record.offset.to_string() }
+    RecordKey { source: Arc::clone(&record.source), node: String::new(), id: record.offset.to_string() }
 }
 
 /// Reads an order to replay back.
@@ -155,12 +158,12 @@ mod tests {
         (0..)
             .zip(sources)
             .map(|(offset, source)| RawRecord {
-                source: (*source).to_owned(),
-                channel: CHANNEL.to_owned(),
+                source: (*source).into(),
+                channel: CHANNEL.into(),
                 offset,
                 received_at: UtcMillis(0),
-                headers: [("name".to_owned(), offset.to_string())].into(),
-                payload: Vec::new(),
+                headers: Arc::new([("name".to_owned(), offset.to_string())].into()),
+                payload: Vec::new().into(),
             })
             .collect()
     }
@@ -169,7 +172,8 @@ mod tests {
     fn two_decisions_on_one_definition_have_an_instant_each() {
         let mut records = waiting(&[DEFINITIONS; 3]);
         for (record, name) in records.iter_mut().zip(["a", "b", "a"]) {
-            record.headers = [("kind", "mapping"), ("name", name)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+            let headers = [("kind", "mapping"), ("name", name)].map(|(k, v)| (k.to_owned(), v.to_owned()));
+            record.headers = Arc::new(headers.into());
         }
         assert_eq!(next_batch(records).len(), 2);
     }
@@ -187,7 +191,7 @@ mod tests {
     fn a_replay_is_read_back_as_it_was_ordered() {
         let request = ReplayRequest { source: Some("shop".to_owned()), only_rejected: true, part: 1, parts: 3 };
         let Incoming { source, received_at, headers, payload } = replay_record(&request, UtcMillis(7)).unwrap();
-        let record = RawRecord { source, channel: CHANNEL.to_owned(), offset: 0, received_at, headers, payload };
+        let record = RawRecord { source, channel: CHANNEL.into(), offset: 0, received_at, headers, payload };
         assert_eq!(read_replay(&record).1, Ok(request));
     }
 }

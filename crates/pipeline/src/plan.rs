@@ -1,13 +1,17 @@
 //! What each record of a batch becomes: pure, so that the order of arrival can be tried in every way.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
-use model::{Claim, Cost, Edge, Event, Fact, OrderVersion, Pull, Rate, RawRecord, Refund, Witness};
+use model::{Claim, Cost, Digest, Edge, Event, Fact, OrderVersion, Pull, Rate, RawRecord, Refund, Witness};
 use normalization::{Normalized, Verdict};
-use tables::{DefinitionRow, Outcome, OutcomeRow, RejectRow, TableError};
+use tables::{DefinitionRow, Outcome, OutcomeRow, RejectRow};
 
 use crate::{
-    copies::{Copies, Rank, digest},
+    copies::{Copies, Rank},
     decisions::{self, ReplayRequest},
 };
 
@@ -15,15 +19,13 @@ use crate::{
 #[derive(Debug)]
 pub struct Read {
     /// Where the record stands.
-    pub channel: String,
+    pub channel: Arc<str>,
     /// Count within the channel.
     pub offset: i64,
     /// The configured source.
-    pub source: String,
-    /// Digest of its key, in hex.
-    pub key: String,
-    /// Hash of its payload, in hex.
-    pub content_hash: String,
+    pub source: Arc<str>,
+    /// Digest of its key.
+    pub key: Digest,
     /// How it ranks among its copies.
     pub rank: Rank,
     /// What it says.
@@ -49,9 +51,9 @@ pub struct BatchPlan {
     /// Unreadable records.
     pub rejects: Vec<RejectRow>,
     /// Events.
-    pub events: Vec<Event>,
+    pub events: Vec<Box<Event>>,
     /// Order versions.
-    pub order_versions: Vec<OrderVersion>,
+    pub order_versions: Vec<Box<OrderVersion>>,
     /// Refunds.
     pub refunds: Vec<Refund>,
     /// Pulls.
@@ -71,7 +73,7 @@ pub struct BatchPlan {
     /// Keys of which an earlier batch holds a copy that is no longer the best.
     pub superseded: Supersession,
     /// Keys whose rows end because their records were read again and say something else now.
-    pub ended: HashSet<String>,
+    pub ended: HashSet<Digest>,
     /// The replay to do with this batch.
     pub replay: Option<ReplayRequest>,
 }
@@ -79,20 +81,17 @@ pub struct BatchPlan {
 /// Keys that a better copy takes over, with its content hash.
 #[derive(Debug, Default)]
 pub struct Supersession {
-    /// Digests in hex.
-    pub keys: HashSet<String>,
+    /// The keys.
+    pub keys: HashSet<Digest>,
     /// Content in force from now on, by key.
-    pub content: BTreeMap<String, String>,
+    pub content: BTreeMap<Digest, Digest>,
 }
 
 /// Reads one record.
-///
-/// # Errors
-/// [`TableError`] where a digest is unreadable, which would be a defect.
-pub fn read(record: &RawRecord, normalizer: &normalization::Normalizer) -> Result<Read, TableError> {
-    let content_hash = record.content_hash();
+#[must_use]
+pub fn read(record: &RawRecord, normalizer: &normalization::Normalizer) -> Read {
     let rejected = |reject| Says::Payload(Verdict::Rejected(reject));
-    let (key, says) = match record.source.as_str() {
+    let (key, says) = match &*record.source {
         decisions::DEFINITIONS => {
             let (key, row) = decisions::read_definition(record);
             (key, row.map_or_else(rejected, |row| Says::Definition(Box::new(row))))
@@ -106,41 +105,43 @@ pub fn read(record: &RawRecord, normalizer: &normalization::Normalizer) -> Resul
             (key, Says::Payload(verdict))
         }
     };
-    Ok(Read {
-        channel: record.channel.clone(),
+    Read {
+        channel: Arc::clone(&record.channel),
         offset: record.offset,
-        source: record.source.clone(),
+        source: Arc::clone(&record.source),
         key: key.digest(),
-        rank: Rank { received_at: record.received_at, content: digest("content_hash", 0, &content_hash)? },
-        content_hash,
+        rank: Rank { received_at: record.received_at, content: record.content_hash() },
         says,
-    })
+    }
+}
+
+/// The best copy of a key within a batch.
+#[derive(Clone, Copy)]
+struct Best {
+    rank: Rank,
+    index: usize,
 }
 
 /// Decides which records of a batch are in force, which are copies, and what rows they bring.
-///
-/// # Errors
-/// [`TableError`] where a digest is unreadable, which would be a defect.
-pub fn plan(batch: Vec<Read>, copies: &mut Copies) -> Result<BatchPlan, TableError> {
-    let mut best: BTreeMap<u128, (Rank, usize)> = BTreeMap::new();
-    let mut keys = Vec::with_capacity(batch.len());
+pub fn plan(batch: Vec<Read>, copies: &mut Copies) -> BatchPlan {
+    // Of the copies of a key within the batch the best; where one in force before is better still, that one.
+    let mut best: HashMap<Digest, Best> = HashMap::with_capacity(batch.len());
     for (index, record) in batch.iter().enumerate() {
-        let key = digest("key", index, &record.key)?;
-        keys.push(key);
-        let entry = best.entry(key).or_insert((record.rank, index));
-        if record.rank < entry.0 {
-            *entry = (record.rank, index);
+        let entry = best.entry(record.key).or_insert(Best { rank: record.rank, index });
+        if record.rank < entry.rank {
+            *entry = Best { rank: record.rank, index };
         }
     }
-    let mut plan = BatchPlan::default();
-    for (index, (record, key)) in batch.into_iter().zip(keys).enumerate() {
-        let (rank, winner) = best[&key];
-        let stored = copies.get(key);
-        let in_force = stored.filter(|stored| *stored <= rank).unwrap_or(rank);
-        if winner == index && in_force == rank && stored != Some(rank) {
-            if stored.is_some() {
-                plan.superseded.keys.insert(record.key.clone());
-                plan.superseded.content.insert(record.key.clone(), record.content_hash.clone());
+    let mut plan = BatchPlan { outcomes: Vec::with_capacity(batch.len()), ..BatchPlan::default() };
+    for (index, record) in batch.into_iter().enumerate() {
+        let best = best[&record.key];
+        let wins = best.index == index;
+        let former = if wins { copies.offer(record.key, best.rank) } else { copies.get(record.key) };
+        let in_force = former.map_or(best.rank, |former| former.min(best.rank));
+        if wins && former.is_none_or(|former| best.rank < former) {
+            if former.is_some() {
+                plan.superseded.keys.insert(record.key);
+                plan.superseded.content.insert(record.key, record.rank.content);
             }
             plan.keep(record);
         } else {
@@ -148,12 +149,7 @@ pub fn plan(batch: Vec<Read>, copies: &mut Copies) -> Result<BatchPlan, TableErr
             plan.outcomes.push(OutcomeRow { conflicting, ..outcome(&record, Outcome::Duplicate, None) });
         }
     }
-    for (key, (rank, _)) in best {
-        if copies.get(key).is_none_or(|stored| rank < stored) {
-            copies.put(key, rank);
-        }
-    }
-    Ok(plan)
+    plan
 }
 
 /// What the outcome rows of superseded keys become: the former copy is a duplicate, and every duplicate is compared
@@ -175,23 +171,23 @@ pub fn reassess(ended: Vec<OutcomeRow>, superseded: &Supersession) -> Vec<Outcom
 impl BatchPlan {
     /// Keys whose rows in the tables end with this batch.
     #[must_use]
-    pub fn ending(&self) -> HashSet<String> {
-        self.superseded.keys.union(&self.ended).cloned().collect()
+    pub fn ending(&self) -> HashSet<Digest> {
+        self.superseded.keys.union(&self.ended).copied().collect()
     }
 
     /// Leaves out the rows of keys that are not `wanted`.
-    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
-        self.outcomes.retain(|row| wanted(&row.key));
-        self.rejects.retain(|row| wanted(&row.key));
-        self.events.retain(|row| wanted(&row.meta.key));
-        self.order_versions.retain(|row| wanted(&row.meta.key));
-        self.refunds.retain(|row| wanted(&row.meta.key));
-        self.pulls.retain(|row| wanted(&row.meta.key));
-        self.claims.retain(|row| wanted(&row.meta.key));
-        self.costs.retain(|row| wanted(&row.meta.key));
-        self.rates.retain(|row| wanted(&row.meta.key));
-        self.edges.retain(|row| wanted(&row.meta.key));
-        self.witnesses.retain(|row| wanted(&row.meta.key));
+    pub fn retain(&mut self, wanted: impl Fn(Digest) -> bool) {
+        self.outcomes.retain(|row| wanted(row.key));
+        self.rejects.retain(|row| wanted(row.key));
+        self.events.retain(|row| wanted(row.meta.key));
+        self.order_versions.retain(|row| wanted(row.meta.key));
+        self.refunds.retain(|row| wanted(row.meta.key));
+        self.pulls.retain(|row| wanted(row.meta.key));
+        self.claims.retain(|row| wanted(row.meta.key));
+        self.costs.retain(|row| wanted(row.meta.key));
+        self.rates.retain(|row| wanted(row.meta.key));
+        self.edges.retain(|row| wanted(row.meta.key));
+        self.witnesses.retain(|row| wanted(row.meta.key));
     }
 
     /// Adds the rows of another plan.
@@ -229,7 +225,7 @@ impl BatchPlan {
                 facts.into_iter().for_each(|fact| self.add(fact));
             }
             Says::Payload(Verdict::Ignored { reason }) => {
-                self.outcomes.push(OutcomeRow { outcome: Outcome::Ignored, reason: Some(reason.to_owned()), ..kept });
+                self.outcomes.push(OutcomeRow { outcome: Outcome::Ignored, reason: Some(reason.into()), ..kept });
             }
             Says::Payload(Verdict::Rejected(reject)) => {
                 self.rejects.push(RejectRow {
@@ -242,7 +238,7 @@ impl BatchPlan {
                     message: reject.message,
                     fix: reject.fix,
                 });
-                let reason = Some(reject.reason.to_owned());
+                let reason = Some(reject.reason.into());
                 self.outcomes.push(OutcomeRow { outcome: Outcome::Quarantined, reason, ..kept });
             }
         }
@@ -263,13 +259,13 @@ impl BatchPlan {
     }
 }
 
-fn outcome(record: &Read, outcome: Outcome, reason: Option<String>) -> OutcomeRow {
+fn outcome(record: &Read, outcome: Outcome, reason: Option<Cow<'static, str>>) -> OutcomeRow {
     OutcomeRow {
-        channel: record.channel.clone(),
+        channel: Arc::clone(&record.channel),
         offset: record.offset,
-        source: record.source.clone(),
-        key: record.key.clone(),
-        content_hash: record.content_hash.clone(),
+        source: Arc::clone(&record.source),
+        key: record.key,
+        content_hash: record.rank.content,
         received_at: record.rank.received_at,
         outcome,
         reason,
@@ -285,12 +281,11 @@ mod tests {
     /// A readable record without facts: copy `copy` of the one key, which came at `copy` ms.
     fn record(copy: i64) -> Read {
         Read {
-            channel: "collector".to_owned(),
+            channel: "collector".into(),
             offset: copy,
-            source: "web".to_owned(),
-            key: format!("{:032x}", 7),
-            content_hash: format!("{copy:032x}"),
-            rank: Rank { received_at: UtcMillis(copy), content: copy as u128 },
+            source: "web".into(),
+            key: Digest(7),
+            rank: Rank { received_at: UtcMillis(copy), content: Digest(copy as u128) },
             says: Says::Payload(Verdict::Ignored { reason: "partial" }),
         }
     }
@@ -303,7 +298,7 @@ mod tests {
         for (position, copy) in order.iter().enumerate() {
             batch.push(record(*copy));
             if cuts & (1 << position) != 0 || position + 1 == order.len() {
-                let plan = plan(std::mem::take(&mut batch), &mut copies).unwrap();
+                let plan = plan(std::mem::take(&mut batch), &mut copies);
                 if !plan.superseded.keys.is_empty() {
                     let former = reassess(stored.values().cloned().collect(), &plan.superseded);
                     stored = former.into_iter().map(|row| (row.offset, row)).collect();

@@ -66,22 +66,21 @@ async fn fetch(
 
 async fn read(normalizer: Arc<Normalizer>, records: Vec<RawRecord>) -> Result<Vec<Read>, PipelineError> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let read = tokio::task::spawn_blocking(move || {
+    Ok(tokio::task::spawn_blocking(move || {
         let chunk = records.len().div_ceil(cores).max(1);
         thread::scope(|scope| {
             let workers: Vec<_> = records
                 .chunks(chunk)
                 .map(|part| {
                     let normalizer = &normalizer;
-                    scope.spawn(move || part.iter().map(|r| plan::read(r, normalizer)).collect::<Result<Vec<_>, _>>())
+                    scope.spawn(move || part.iter().map(|r| plan::read(r, normalizer)).collect::<Vec<_>>())
                 })
                 .collect();
             let joined = workers
                 .into_iter()
                 .map(|worker| worker.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
-            joined.collect::<Result<Vec<_>, _>>()
+            joined.flatten().collect()
         })
     })
-    .await??;
-    Ok(read.into_iter().flatten().collect())
+    .await?)
 }

@@ -21,6 +21,7 @@ impl Stage {
     /// # Errors
     /// [`PipelineError`] where the inbox is unreadable or a commit fails.
     pub async fn rebuild(&mut self, mut progress: impl FnMut(usize)) -> Result<usize, PipelineError> {
+        self.settle_files().await;
         let instants = self.lake.instants().await?;
         self.lake.begin_rebuild(&self.lock).await?;
         self.lake.clear_facts(&self.lock).await?;
@@ -32,7 +33,7 @@ impl Stage {
             let mut waiting = self.lake.inbox_between(&from, Some(&end.positions), usize::MAX).await?;
             for row in group {
                 let taken =
-                    |record: &RawRecord| row.positions.get(&record.channel).is_some_and(|end| record.offset <= *end);
+                    |record: &RawRecord| row.positions.get(&*record.channel).is_some_and(|end| record.offset <= *end);
                 let (batch, later): (Vec<RawRecord>, _) = waiting.into_iter().partition(taken);
                 waiting = later;
                 records += batch.len();

@@ -1,19 +1,22 @@
 //! Records read again by the adapters and mappings now in force, with history: what comes out otherwise than before is
 //! superseded at the replay's own instant, what comes out the same is left alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use arrow::{
     array::RecordBatch,
     compute::filter_record_batch,
     row::{RowConverter, SortField},
 };
-use model::UtcMillis;
-use tables::{Cells, Outcome, OutcomeRow, Stored, Table, TableError, encode};
+use model::{Claim, Cost, Digest, Edge, Event, OrderVersion, Pull, Rate, Refund, UtcMillis, Witness};
+use tables::{Cells, Outcome, OutcomeRow, RejectRow, Stored, Table, TableError, encode};
 
 use crate::{
-    copies::digest,
-    decisions::ReplayRequest,
+    decisions::{self, ReplayRequest},
     plan::{self, BatchPlan},
     stage::{PipelineError, Stage},
 };
@@ -31,17 +34,17 @@ pub struct Replayed {
 
 /// The records that a request speaks of, as they stand.
 struct Selection {
-    /// Keys of the records, in hex. A key's copies are always chosen together.
-    keys: HashSet<String>,
+    /// Keys of the records. A key's copies are always chosen together.
+    keys: HashSet<Digest>,
     /// What became of each record, by position.
-    outcomes: BTreeMap<(String, i64), Outcome>,
+    outcomes: BTreeMap<(Arc<str>, i64), Outcome>,
     /// The rows that hang on the keys, as one number a key.
     rows: Fingerprints,
 }
 
 /// For each key the sum of the hashes of its rows: equal sums, equal rows, in whatever order.
 #[derive(Default)]
-struct Fingerprints(HashMap<String, u128>);
+struct Fingerprints(HashMap<Digest, u128>);
 
 impl Stage {
     /// Replaces the plan's rows of everything that `request` speaks of, as known at the last published instant.
@@ -53,14 +56,14 @@ impl Stage {
         let Some(as_of) = self.last().map(|row| row.known_at) else { return Ok(Replayed::default()) };
         let before = self.select(request, as_of).await?;
         for key in &before.keys {
-            self.copies.remove(digest("key", 0, key)?);
+            self.copies.remove(*key);
         }
         let mut wanted: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
         for (channel, offset) in before.outcomes.keys() {
-            wanted.entry(channel.clone()).or_default().insert(*offset);
+            wanted.entry(channel.to_string()).or_default().insert(*offset);
         }
         let records = self.lake.inbox_records(&wanted).await?;
-        let mut again = plan::plan(self.read(records).await?, &mut self.copies)?;
+        let mut again = plan::plan(self.read(records).await?, &mut self.copies);
         let mut replayed = Replayed { records: before.outcomes.len(), ..Replayed::default() };
         for row in &again.outcomes {
             if let Some(old) = before.outcomes.get(&(row.channel.clone(), row.offset)) {
@@ -68,7 +71,7 @@ impl Stage {
             }
         }
         let same = before.unchanged(&again)?;
-        again.retain(|key| !same.contains(key));
+        again.retain(|key| !same.contains(&key));
         replayed.changed = again.outcomes.len();
         again.ended = before.keys.into_iter().filter(|key| !same.contains(key)).collect();
         plan.extend(again);
@@ -81,15 +84,15 @@ impl Stage {
         let outcomes = self.lake.snapshot(Table::Outcomes).await?;
         for entry in outcomes.files.iter().filter(|entry| entry.known_at(as_of)) {
             let of_source = |row: &OutcomeRow| match &request.source {
-                Some(source) => row.source == *source,
-                None => row.source != crate::decisions::DEFINITIONS && row.source != crate::decisions::REPLAYS,
+                Some(source) => *row.source == **source,
+                None => !matches!(&*row.source, decisions::DEFINITIONS | decisions::REPLAYS),
             };
             for batch in self.lake.read_file(Table::Outcomes, entry.clone(), &[], Some(as_of)).await? {
                 for row in OutcomeRow::read(&batch)?.into_iter().filter(of_source) {
-                    let share = digest("key", 0, &row.key)? % u128::from(request.parts.max(1));
+                    let share = row.key.0 % u128::from(request.parts.max(1));
                     if share == u128::from(request.part) {
                         if !request.only_rejected || row.outcome == Outcome::Quarantined {
-                            chosen.keys.insert(row.key.clone());
+                            chosen.keys.insert(row.key);
                         }
                         rows.push(row);
                     }
@@ -113,33 +116,34 @@ impl Stage {
 
 impl Selection {
     /// Keys whose rows the plan would write just as they stand.
-    fn unchanged(&self, plan: &BatchPlan) -> Result<HashSet<String>, PipelineError> {
+    fn unchanged(&self, plan: &BatchPlan) -> Result<HashSet<Digest>, PipelineError> {
         let mut now = Fingerprints::default();
         let keys = &self.keys;
-        now.add_rows(&plan.outcomes, keys)?;
-        now.add_rows(&plan.rejects, keys)?;
-        now.add_rows(&plan.events, keys)?;
-        now.add_rows(&plan.order_versions, keys)?;
-        now.add_rows(&plan.refunds, keys)?;
-        now.add_rows(&plan.pulls, keys)?;
-        now.add_rows(&plan.claims, keys)?;
-        now.add_rows(&plan.costs, keys)?;
-        now.add_rows(&plan.rates, keys)?;
-        now.add_rows(&plan.edges, keys)?;
-        now.add_rows(&plan.witnesses, keys)?;
-        let same = |key: &&String| self.rows.0.get(*key).is_some_and(|sum| now.0.get(*key) == Some(sum));
-        Ok(keys.iter().filter(same).cloned().collect())
+        now.add_rows::<OutcomeRow>(&plan.outcomes, keys)?;
+        now.add_rows::<RejectRow>(&plan.rejects, keys)?;
+        now.add_rows::<Event>(&plan.events, keys)?;
+        now.add_rows::<OrderVersion>(&plan.order_versions, keys)?;
+        now.add_rows::<Refund>(&plan.refunds, keys)?;
+        now.add_rows::<Pull>(&plan.pulls, keys)?;
+        now.add_rows::<Claim>(&plan.claims, keys)?;
+        now.add_rows::<Cost>(&plan.costs, keys)?;
+        now.add_rows::<Rate>(&plan.rates, keys)?;
+        now.add_rows::<Edge>(&plan.edges, keys)?;
+        now.add_rows::<Witness>(&plan.witnesses, keys)?;
+        let same = |key: &&Digest| self.rows.0.get(*key).is_some_and(|sum| now.0.get(*key) == Some(sum));
+        Ok(keys.iter().filter(same).copied().collect())
     }
 }
 
 impl Fingerprints {
-    fn add_rows<R: Stored>(&mut self, rows: &[R], keys: &HashSet<String>) -> Result<(), TableError> {
-        if rows.is_empty() { Ok(()) } else { self.add(R::TABLE, &encode(rows)?, keys) }
+    fn add_rows<R: Stored>(&mut self, rows: &[impl Borrow<R>], keys: &HashSet<Digest>) -> Result<(), TableError> {
+        if rows.is_empty() { Ok(()) } else { self.add(R::TABLE, &encode::<R>(rows)?, keys) }
     }
 
-    fn add(&mut self, table: Table, batch: &RecordBatch, keys: &HashSet<String>) -> Result<(), TableError> {
-        let key = Cells::new(batch).text("key")?;
-        let mask = (0..batch.num_rows()).map(|row| Some(keys.contains(key.value(row)))).collect();
+    fn add(&mut self, table: Table, batch: &RecordBatch, keys: &HashSet<Digest>) -> Result<(), TableError> {
+        let key = Cells::new(batch).digest("key")?;
+        let wanted = (0..batch.num_rows()).map(|row| Ok(Some(keys.contains(&key.get(row)?))));
+        let mask = wanted.collect::<Result<_, TableError>>()?;
         let chosen = filter_record_batch(batch, &mask)?;
         let said: Vec<usize> = (0..chosen.num_columns())
             .filter(|&column| !matches!(chosen.schema_ref().field(column).name().as_str(), "known_at" | "known_until"))
@@ -147,14 +151,13 @@ impl Fingerprints {
         let chosen = chosen.project(&said)?;
         let fields = chosen.schema_ref().fields().iter().map(|field| SortField::new(field.data_type().clone()));
         let rows = RowConverter::new(fields.collect())?.convert_columns(chosen.columns())?;
-        let key = Cells::new(&chosen).text("key")?;
+        let key = Cells::new(&chosen).digest("key")?;
         for (row, content) in rows.iter().enumerate() {
             let mut hasher = blake3::Hasher::new();
             hasher.update(table.folder().as_bytes());
             hasher.update(content.as_ref());
-            let hash = u128::from_be_bytes(*hasher.finalize().as_bytes().first_chunk().unwrap_or(&[0; 16]));
-            let sum = self.0.entry(key.value(row).to_owned()).or_insert(0);
-            *sum = sum.wrapping_add(hash);
+            let sum = self.0.entry(key.get(row)?).or_insert(0);
+            *sum = sum.wrapping_add(Digest::from(hasher.finalize()).0);
         }
         Ok(())
     }

@@ -13,7 +13,8 @@ use lake::{Commit, Lake, LakeError, WriterLock};
 use model::UtcMillis;
 use normalization::Normalizer;
 use tables::{InstantRow, Outcome, OutcomeRow, Table, TableError, encode};
-use tracing::{debug, info};
+use tokio::task::JoinHandle;
+use tracing::{debug, info, warn};
 
 use crate::{
     adapters::Adapters,
@@ -67,7 +68,7 @@ pub struct BatchReport {
 /// The normaliser of one lake.
 pub struct Stage {
     pub(crate) lake: Arc<Lake>,
-    pub(crate) lock: WriterLock,
+    pub(crate) lock: Arc<WriterLock>,
     pub(crate) adapters: Adapters,
     clock: StageClock,
     pub(crate) copies: Copies,
@@ -76,6 +77,8 @@ pub struct Stage {
     broken: bool,
     /// The batch after this one, being read while this one is committed.
     pub(crate) ahead: Option<ReadAhead>,
+    /// Small files being merged beside the batches.
+    merging: Option<JoinHandle<Result<bool, PipelineError>>>,
 }
 
 impl Stage {
@@ -84,7 +87,7 @@ impl Stage {
     /// # Errors
     /// [`LakeError::Busy`] where another process writes, other errors where the lake is unreadable.
     pub async fn open(lake: Arc<Lake>, normalizer: Arc<Normalizer>, clock: StageClock) -> Result<Self, PipelineError> {
-        let lock = lake.lock_writer()?;
+        let lock = Arc::new(lake.lock_writer()?);
         let mut stage = Self {
             lake,
             lock,
@@ -94,6 +97,7 @@ impl Stage {
             last: None,
             broken: true,
             ahead: None,
+            merging: None,
         };
         stage.recover().await?;
         Ok(stage)
@@ -138,13 +142,34 @@ impl Stage {
     ///
     /// # Errors
     /// [`PipelineError::Lake`]; nothing has changed in the table that failed.
-    pub async fn compact(&self) -> Result<bool, PipelineError> {
-        let positions = self.positions();
-        let mut merged = false;
-        for table in Table::ALL {
-            merged |= self.lake.compact(table, &positions, &self.lock).await?;
+    pub async fn compact(&mut self) -> Result<bool, PipelineError> {
+        self.merged().await?;
+        compact(Arc::clone(&self.lake), self.positions(), Arc::clone(&self.lock)).await
+    }
+
+    /// Merges small files beside the batches, unless that is under way. True while there may be more to do.
+    ///
+    /// # Errors
+    /// [`PipelineError::Lake`] of the merge that ended; nothing has changed in its table.
+    pub async fn compact_beside(&mut self) -> Result<bool, PipelineError> {
+        if self.merging.as_ref().is_some_and(|merging| !merging.is_finished()) {
+            return Ok(true);
         }
+        let merged = self.merged().await?;
+        let (lake, lock) = (Arc::clone(&self.lake), Arc::clone(&self.lock));
+        self.merging = Some(tokio::spawn(compact(lake, self.positions(), lock)));
         Ok(merged)
+    }
+
+    /// Waits for the merge that is under way. True where it changed something.
+    ///
+    /// # Errors
+    /// As [`Stage::compact_beside`].
+    pub async fn merged(&mut self) -> Result<bool, PipelineError> {
+        match self.merging.take() {
+            Some(merging) => merging.await?,
+            None => Ok(false),
+        }
     }
 
     /// Goes on after a replay: every published batch is in the tables again.
@@ -189,6 +214,13 @@ impl Stage {
         Ok(())
     }
 
+    /// Waits until no file is being merged. What a merge could not do, a later one will.
+    pub async fn settle_files(&mut self) {
+        if let Err(error) = self.merged().await {
+            warn!(%error, "files could not be merged; it is tried again");
+        }
+    }
+
     /// Starts from nothing, as a rebuild does; whatever cuts it off is recovered from by the next step.
     pub(crate) fn start_over(&mut self) {
         self.copies = Copies::default();
@@ -218,7 +250,7 @@ impl Stage {
             simulated: self.clock == StageClock::Simulated || self.last.as_ref().is_some_and(|last| last.simulated),
         };
         let commit = Commit {
-            runs: vec![vec![encode(std::slice::from_ref(&row))?]],
+            runs: vec![vec![encode::<InstantRow>(std::slice::from_ref(&row))?]],
             transactions: vec![(APPLICATION.to_owned(), known_at.0)],
             ..Commit::default()
         };
@@ -236,7 +268,11 @@ impl Stage {
         known_at: UtcMillis,
         again: bool,
     ) -> Result<(BTreeMap<Outcome, usize>, Option<Replayed>), PipelineError> {
-        let mut plan = plan::plan(batch, &mut self.copies)?;
+        let mut plan = plan::plan(batch, &mut self.copies);
+        if !plan.superseded.keys.is_empty() || plan.replay.is_some() {
+            // Rows that end are written anew with their file, which must not be merged meanwhile.
+            self.settle_files().await;
+        }
         let replayed = match plan.replay.take() {
             Some(request) => Some(self.read_again(&request, &mut plan).await?),
             None => None,
@@ -265,9 +301,9 @@ impl Stage {
             for (row, outcome) in OutcomeRow::read(&batch)?.into_iter().enumerate() {
                 if Some(instants.get(row)) > published {
                     known_at = Some(instants.get(row));
-                    let taken = before.get(&outcome.channel).copied().unwrap_or(-1);
+                    let taken = before.get(&*outcome.channel).copied().unwrap_or(-1);
                     if outcome.offset > taken {
-                        let last = end.entry(outcome.channel).or_insert(outcome.offset);
+                        let last = end.entry(outcome.channel.to_string()).or_insert(outcome.offset);
                         *last = outcome.offset.max(*last);
                     }
                 }
@@ -295,12 +331,24 @@ impl Stage {
     }
 }
 
+async fn compact(
+    lake: Arc<Lake>,
+    positions: BTreeMap<String, i64>,
+    lock: Arc<WriterLock>,
+) -> Result<bool, PipelineError> {
+    let mut merged = false;
+    for table in Table::ALL {
+        merged |= lake.compact(table, &positions, &lock).await?;
+    }
+    Ok(merged)
+}
+
 /// Moves positions on to the last records of a batch.
 pub(crate) fn advance(positions: &mut BTreeMap<String, i64>, batch: &[Read]) {
     for read in batch {
-        match positions.get_mut(&read.channel) {
+        match positions.get_mut(&*read.channel) {
             Some(last) => *last = read.offset.max(*last),
-            None => drop(positions.insert(read.channel.clone(), read.offset)),
+            None => drop(positions.insert(read.channel.to_string(), read.offset)),
         }
     }
 }

@@ -76,13 +76,13 @@ impl Rates {
     /// # Errors
     /// [`RateError::SeveralPublishers`] where none is named and several are known; [`RateError::NotPositive`].
     pub fn new(facts: &[Rate], publisher: Option<&str>) -> Result<Self, RateError> {
-        let known: BTreeSet<&str> = facts.iter().map(|fact| fact.meta.source.as_str()).collect();
+        let known: BTreeSet<&str> = facts.iter().map(|fact| &*fact.meta.source).collect();
         if publisher.is_none() && known.len() > 1 {
             return Err(RateError::SeveralPublishers { known: listed(known.iter().map(|name| format!("\"{name}\""))) });
         }
         let publisher = publisher.or(known.first().copied());
         let mut newest: BTreeMap<(Currency, Currency, Date), &Rate> = BTreeMap::new();
-        for fact in facts.iter().filter(|fact| Some(fact.meta.source.as_str()) == publisher) {
+        for fact in facts.iter().filter(|fact| Some(&*fact.meta.source) == publisher) {
             let kept = newest.entry((fact.base, fact.quote, fact.on)).or_insert(fact);
             if newness(fact) > newness(kept) {
                 *kept = fact;
@@ -91,7 +91,7 @@ impl Rates {
         let mut rates = Self { publisher: publisher.map(str::to_owned), ..Self::default() };
         for ((base, quote, on), fact) in newest {
             if fact.rate_e12 <= 0 {
-                let publisher = fact.meta.source.clone();
+                let publisher = fact.meta.source.to_string();
                 return Err(RateError::NotPositive { publisher, base, quote, on, found: fact.rate_e12 });
             }
             rates.days_by_pair.entry((base, quote)).or_default().insert(on, fact.rate_e12);
@@ -239,7 +239,7 @@ impl Leg<'_> {
 
 /// The place of a fact among those of one pair and day. What follows the key settles facts of one record.
 fn newness(fact: &Rate) -> impl Ord + '_ {
-    (fact.meta.received_at, &fact.meta.key, fact.meta.ordinal, fact.rate_e12)
+    (fact.meta.received_at, fact.meta.key, fact.meta.ordinal, fact.rate_e12)
 }
 
 fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {

@@ -1,12 +1,14 @@
 //! How columns are read back from Arrow, by name and type, with an error that says what was found.
 
+use std::sync::Arc;
+
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray, cast::AsArray, types,
 };
 use arrow_schema::ArrowError;
 use jiff::civil::Date;
-use model::{FactMeta, UtcMillis};
+use model::{Digest, FactMeta, NoDigest, UtcMillis};
 
 /// Why rows could not become Arrow or come back from it.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,22 @@ impl<'a> Cells<'a> {
         self.typed(name, "text", |array| array.as_string_opt())
     }
 
+    /// A text column whose rows repeat each other.
+    ///
+    /// # Errors
+    /// [`TableError::Column`] where it is absent or no text.
+    pub fn shared_text(&self, name: &str) -> Result<SharedTexts<'a>, TableError> {
+        Ok(SharedTexts { array: self.text(name)?, last: Arc::default() })
+    }
+
+    /// A column of digests.
+    ///
+    /// # Errors
+    /// [`TableError::Column`] where it is absent or no text.
+    pub fn digest(&self, name: &'static str) -> Result<Digests<'a>, TableError> {
+        Ok(Digests { name, array: self.text(name)? })
+    }
+
     /// A column of whole numbers.
     ///
     /// # Errors
@@ -115,17 +133,19 @@ impl<'a> Cells<'a> {
     /// # Errors
     /// [`TableError::Column`] where one is absent or of another type.
     pub fn metas(&self) -> Result<Vec<FactMeta>, TableError> {
-        let (key, ordinal, source) = (self.text("key")?, self.int("ordinal")?, self.text("source")?);
+        let (key, ordinal, mut source) = (self.digest("key")?, self.int("ordinal")?, self.shared_text("source")?);
         let (occurred_at, received_at) = (self.instant("occurred_at")?, self.instant("received_at")?);
-        Ok((0..self.rows())
-            .map(|row| FactMeta {
-                key: key.value(row).to_owned(),
-                ordinal: i32::try_from(ordinal.value(row)).unwrap_or(i32::MAX),
-                source: source.value(row).to_owned(),
-                occurred_at: occurred_at.get(row),
-                received_at: received_at.get(row),
+        (0..self.rows())
+            .map(|row| {
+                Ok(FactMeta {
+                    key: key.get(row)?,
+                    ordinal: i32::try_from(ordinal.value(row)).unwrap_or(i32::MAX),
+                    source: source.get(row),
+                    occurred_at: occurred_at.get(row),
+                    received_at: received_at.get(row),
+                })
             })
-            .collect())
+            .collect()
     }
 
     fn typed<T>(
@@ -137,6 +157,41 @@ impl<'a> Cells<'a> {
         let error = |found: String| TableError::Column { column: name.to_owned(), found, expected };
         let array = self.batch.column_by_name(name).ok_or_else(|| error("absent".to_owned()))?;
         cast(array).ok_or_else(|| error(array.data_type().to_string()))
+    }
+}
+
+/// A text column whose rows repeat each other: equal neighbours share one text.
+pub struct SharedTexts<'a> {
+    array: &'a StringArray,
+    last: Arc<str>,
+}
+
+impl SharedTexts<'_> {
+    /// The text in `row`.
+    pub fn get(&mut self, row: usize) -> Arc<str> {
+        let text = self.array.value(row);
+        if *self.last != *text {
+            self.last = text.into();
+        }
+        Arc::clone(&self.last)
+    }
+}
+
+/// A column of digests.
+#[derive(Clone, Copy)]
+pub struct Digests<'a> {
+    name: &'static str,
+    array: &'a StringArray,
+}
+
+impl Digests<'_> {
+    /// The digest in `row`.
+    ///
+    /// # Errors
+    /// [`TableError::Value`] where the text is none.
+    pub fn get(&self, row: usize) -> Result<Digest, TableError> {
+        let digest = self.array.value(row).parse();
+        digest.map_err(|error: NoDigest| TableError::Value { column: self.name, row, reason: error.to_string() })
     }
 }
 

@@ -1,21 +1,31 @@
 //! How a column is declared, and how rows become Arrow.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::{Borrow, Cow},
+    sync::Arc,
+};
 
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
+    builder::{BinaryBuilder, StringBuilder},
 };
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use jiff::civil::Date;
-use model::{FactMeta, UtcMillis};
+use model::{Digest, FactMeta, UtcMillis};
 
 use crate::{cells::TableError, table::Table};
+
+/// Bytes of a text for which room is made at first.
+const TEXT_BYTES: usize = 24;
+/// Bytes of a digest as text.
+const DIGEST_BYTES: usize = 32;
 
 /// How a value of a column is taken from a row.
 pub enum Value<R> {
     /// Text.
     Text(fn(&R) -> Option<Cow<'_, str>>),
+    /// A digest, stored as its hexadecimal text.
+    Digest(fn(&R) -> Digest),
     /// A whole number; its unit stands in the column's name or doc line.
     Int(fn(&R) -> Option<i64>),
     /// An instant, UTC, whole milliseconds (stored in a microsecond column, since Delta has no other).
@@ -69,14 +79,18 @@ pub fn fact_columns<R: HasMeta>(first: Vec<Column<R>>, rest: Vec<Column<R>>) -> 
     columns.push(required(
         "key",
         "Digest of the record's key: source, sender, the source's own id",
-        Value::Text(|row| Some(Cow::Borrowed(&row.meta().key))),
+        Value::Digest(|row| row.meta().key),
     ));
     columns.push(required(
         "ordinal",
         "Position among the facts of one record in this table",
         Value::Int(|row| Some(i64::from(row.meta().ordinal))),
     ));
-    columns.push(required("source", "The configured source", Value::Text(|row| Some((&row.meta().source).into()))));
+    columns.push(required(
+        "source",
+        "The configured source",
+        Value::Text(|row| Some(Cow::Borrowed(&row.meta().source))),
+    ));
     columns.push(required("occurred_at", "When it happened, UTC", Value::Instant(|row| Some(row.meta().occurred_at))));
     columns.push(required("received_at", "When it came, UTC", Value::Instant(|row| Some(row.meta().received_at))));
     columns.extend(rest);
@@ -100,7 +114,7 @@ impl<R> Column<R> {
     #[must_use]
     pub fn field(&self) -> Field {
         let data_type = match self.value {
-            Value::Text(_) => DataType::Utf8,
+            Value::Text(_) | Value::Digest(_) => DataType::Utf8,
             Value::Int(_) => DataType::Int64,
             Value::Instant(_) => instant_type(),
             Value::Amount(_) => DataType::Decimal128(18, 6),
@@ -112,26 +126,41 @@ impl<R> Column<R> {
         Field::new(self.name, data_type, self.nullable)
     }
 
-    fn array(&self, rows: &[R]) -> Result<ArrayRef, TableError> {
+    fn array(&self, rows: &[impl Borrow<R>]) -> Result<ArrayRef, TableError> {
+        let rows = || rows.iter().map(Borrow::borrow);
         Ok(match self.value {
-            Value::Text(get) => Arc::new(rows.iter().map(get).collect::<StringArray>()),
-            Value::Int(get) => Arc::new(rows.iter().map(get).collect::<Int64Array>()),
-            Value::Instant(get) => Arc::new(instants(rows.iter().map(get))),
+            Value::Text(get) => {
+                let mut builder = StringBuilder::with_capacity(rows().len(), rows().len() * TEXT_BYTES);
+                rows().for_each(|row| builder.append_option(get(row)));
+                Arc::new(builder.finish())
+            }
+            Value::Digest(get) => {
+                let mut builder = StringBuilder::with_capacity(rows().len(), rows().len() * DIGEST_BYTES);
+                rows().for_each(|row| builder.append_value(get(row).to_hex()));
+                Arc::new(builder.finish())
+            }
+            Value::Int(get) => Arc::new(rows().map(get).collect::<Int64Array>()),
+            Value::Instant(get) => Arc::new(instants(rows().map(get))),
             Value::Amount(get) => Arc::new(
-                rows.iter()
+                rows()
                     .map(|row| get(row).map(i128::from))
                     .collect::<Decimal128Array>()
                     .with_precision_and_scale(18, 6)?,
             ),
             Value::Rate(get) => Arc::new(
-                rows.iter()
+                rows()
                     .map(|row| get(row).map(i128::from))
                     .collect::<Decimal128Array>()
                     .with_precision_and_scale(24, 12)?,
             ),
-            Value::Flag(get) => Arc::new(rows.iter().map(get).collect::<BooleanArray>()),
-            Value::Day(get) => Arc::new(rows.iter().map(|row| get(row).map(days_since_1970)).collect::<Date32Array>()),
-            Value::Bytes(get) => Arc::new(BinaryArray::from_iter_values(rows.iter().map(get))),
+            Value::Flag(get) => Arc::new(rows().map(get).collect::<BooleanArray>()),
+            Value::Day(get) => Arc::new(rows().map(|row| get(row).map(days_since_1970)).collect::<Date32Array>()),
+            Value::Bytes(get) => {
+                let bytes = rows().map(|row| get(row).len()).sum();
+                let mut builder = BinaryBuilder::with_capacity(rows().len(), bytes);
+                rows().for_each(|row| builder.append_value(get(row)));
+                Arc::new(builder.finish())
+            }
         })
     }
 }
@@ -140,7 +169,7 @@ impl<R> Column<R> {
 ///
 /// # Errors
 /// [`TableError::Arrow`] where a required value is missing.
-pub fn encode<R: Stored>(rows: &[R]) -> Result<RecordBatch, TableError> {
+pub fn encode<R: Stored>(rows: &[impl Borrow<R>]) -> Result<RecordBatch, TableError> {
     encode_columns(&R::columns(), rows)
 }
 
@@ -148,7 +177,7 @@ pub fn encode<R: Stored>(rows: &[R]) -> Result<RecordBatch, TableError> {
 ///
 /// # Errors
 /// [`TableError::Arrow`] where a required value is missing.
-pub fn encode_columns<R>(columns: &[Column<R>], rows: &[R]) -> Result<RecordBatch, TableError> {
+pub fn encode_columns<R>(columns: &[Column<R>], rows: &[impl Borrow<R>]) -> Result<RecordBatch, TableError> {
     let arrays = columns.iter().map(|column| column.array(rows)).collect::<Result<Vec<_>, _>>()?;
     Ok(RecordBatch::try_new(Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>())), arrays)?)
 }
@@ -157,8 +186,8 @@ pub fn encode_columns<R>(columns: &[Column<R>], rows: &[R]) -> Result<RecordBatc
 ///
 /// # Errors
 /// [`TableError::Arrow`] where a required value is missing.
-pub fn encode_facts<R: Stored>(rows: &[R], known_at: UtcMillis) -> Result<RecordBatch, TableError> {
-    let bare = encode(rows)?;
+pub fn encode_facts<R: Stored>(rows: &[impl Borrow<R>], known_at: UtcMillis) -> Result<RecordBatch, TableError> {
+    let bare = encode::<R>(rows)?;
     let mut fields: Vec<Field> = bare.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
     fields.extend(known_fields());
     let mut arrays = bare.columns().to_vec();

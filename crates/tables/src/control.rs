@@ -1,9 +1,9 @@
 //! What the house knows about its own work: instants, outcomes, rejects, definitions in force.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use arrow_array::RecordBatch;
-use model::UtcMillis;
+use model::{Digest, UtcMillis};
 
 use crate::{
     cells::{Cells, TableError, text_at},
@@ -41,21 +41,21 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutcomeRow {
     /// Door.
-    pub channel: String,
+    pub channel: Arc<str>,
     /// Count within the door.
     pub offset: i64,
     /// The configured source.
-    pub source: String,
+    pub source: Arc<str>,
     /// Digest of the record's key.
-    pub key: String,
+    pub key: Digest,
     /// Hash of its payload.
-    pub content_hash: String,
+    pub content_hash: Digest,
     /// When it came.
     pub received_at: UtcMillis,
     /// What became of it.
     pub outcome: Outcome,
     /// Why, for quarantined and ignored records.
-    pub reason: Option<String>,
+    pub reason: Option<Cow<'static, str>>,
     /// True for a duplicate whose content differs from the copy in force.
     pub conflicting: bool,
 }
@@ -64,13 +64,13 @@ pub struct OutcomeRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectRow {
     /// Door.
-    pub channel: String,
+    pub channel: Arc<str>,
     /// Count within the door.
     pub offset: i64,
     /// The configured source.
-    pub source: String,
+    pub source: Arc<str>,
     /// Digest of the record's key.
-    pub key: String,
+    pub key: Digest,
     /// When it came.
     pub received_at: UtcMillis,
     /// Stable code.
@@ -166,8 +166,8 @@ impl Stored for OutcomeRow {
             required("channel", "Door it came through", Value::Text(|r| Some(Cow::Borrowed(&r.channel)))),
             required("offset", "Count within the channel", Value::Int(|r| Some(r.offset))),
             required("source", "The configured source", Value::Text(|r| Some(Cow::Borrowed(&r.source)))),
-            required("key", "Digest of the record's key", Value::Text(|r| Some(Cow::Borrowed(&r.key)))),
-            required("content_hash", "Hash of its payload", Value::Text(|r| Some(Cow::Borrowed(&r.content_hash)))),
+            required("key", "Digest of the record's key", Value::Digest(|r| r.key)),
+            required("content_hash", "Hash of its payload", Value::Digest(|r| r.content_hash)),
             required("received_at", "When it came, UTC", Value::Instant(|r| Some(r.received_at))),
             required(
                 "outcome",
@@ -191,8 +191,9 @@ impl OutcomeRow {
     /// [`TableError`] where a column is missing or an outcome is unknown.
     pub fn read(batch: &RecordBatch) -> Result<Vec<Self>, TableError> {
         let cells = Cells::new(batch);
-        let (channel, offset, source) = (cells.text("channel")?, cells.int("offset")?, cells.text("source")?);
-        let (key, content_hash) = (cells.text("key")?, cells.text("content_hash")?);
+        let (mut channel, offset, mut source) =
+            (cells.shared_text("channel")?, cells.int("offset")?, cells.shared_text("source")?);
+        let (key, content_hash) = (cells.digest("key")?, cells.digest("content_hash")?);
         let (received_at, outcome) = (cells.instant("received_at")?, cells.text("outcome")?);
         let (reason, conflicting) = (cells.text("reason")?, cells.flag("conflicting")?);
         (0..cells.rows())
@@ -204,14 +205,14 @@ impl OutcomeRow {
                     reason: format!("\"{name}\" is no outcome"),
                 })?;
                 Ok(Self {
-                    channel: channel.value(row).to_owned(),
+                    channel: channel.get(row),
                     offset: offset.value(row),
-                    source: source.value(row).to_owned(),
-                    key: key.value(row).to_owned(),
-                    content_hash: content_hash.value(row).to_owned(),
+                    source: source.get(row),
+                    key: key.get(row)?,
+                    content_hash: content_hash.get(row)?,
                     received_at: received_at.get(row),
                     outcome,
-                    reason: text_at(reason, row).map(str::to_owned),
+                    reason: text_at(reason, row).map(|reason| Cow::Owned(reason.to_owned())),
                     conflicting: conflicting.value(row),
                 })
             })
@@ -227,7 +228,7 @@ impl Stored for RejectRow {
             required("channel", "Door it came through", Value::Text(|r| Some(Cow::Borrowed(&r.channel)))),
             required("offset", "Count within the channel", Value::Int(|r| Some(r.offset))),
             required("source", "The configured source", Value::Text(|r| Some(Cow::Borrowed(&r.source)))),
-            required("key", "Digest of the record's key", Value::Text(|r| Some(Cow::Borrowed(&r.key)))),
+            required("key", "Digest of the record's key", Value::Digest(|r| r.key)),
             required("received_at", "When it came, UTC", Value::Instant(|r| Some(r.received_at))),
             required("reason", "Stable code, such as clock_in_future", Value::Text(|r| Some(Cow::Borrowed(&r.reason)))),
             required("message", "What was found, and where", Value::Text(|r| Some(Cow::Borrowed(&r.message)))),

@@ -1,6 +1,6 @@
 //! `raw.inbox`: records exactly as received.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use arrow_array::RecordBatch;
 use model::{Headers, RawRecord};
@@ -27,7 +27,7 @@ impl Stored for RawRecord {
             ),
             required("codec", "How the payload is stored: `plain`", Value::Text(|_| Some(Cow::Borrowed("plain")))),
             required("payload", "The bytes as sent", Value::Bytes(|r| &r.payload)),
-            required("content_hash", "BLAKE3 of the payload, 128 bits", Value::Text(|r| Some(r.content_hash().into()))),
+            required("content_hash", "BLAKE3 of the payload, 128 bits", Value::Digest(RawRecord::content_hash)),
         ]
     }
 }
@@ -38,27 +38,34 @@ impl Stored for RawRecord {
 /// [`TableError`] where a column is missing, or a row's headers or codec are unreadable.
 pub fn read(batch: &RecordBatch) -> Result<Vec<RawRecord>, TableError> {
     let cells = Cells::new(batch);
-    let (source, channel, offset) = (cells.text("source")?, cells.text("channel")?, cells.int("offset")?);
-    let (received_at, headers) = (cells.instant("received_at")?, cells.text("headers")?);
+    let (mut source, mut channel) = (cells.shared_text("source")?, cells.shared_text("channel")?);
+    let (offset, received_at, headers) = (cells.int("offset")?, cells.instant("received_at")?, cells.text("headers")?);
     let (codec, payload) = (cells.text("codec")?, cells.bytes("payload")?);
+    let mut last: Option<(&str, Arc<Headers>)> = None;
     (0..cells.rows())
         .map(|row| {
             if codec.value(row) != "plain" {
                 let reason = format!("codec \"{}\" is unknown, expected \"plain\"", codec.value(row));
                 return Err(TableError::Value { column: "codec", row, reason });
             }
-            let headers: Headers = serde_json::from_str(headers.value(row)).map_err(|error| TableError::Value {
-                column: "headers",
-                row,
-                reason: error.to_string(),
-            })?;
+            // Neighbours mostly have the same.
+            let text = headers.value(row);
+            let headers = match &last {
+                Some((same, headers)) if *same == text => Arc::clone(headers),
+                _ => Arc::new(serde_json::from_str(text).map_err(|error| TableError::Value {
+                    column: "headers",
+                    row,
+                    reason: error.to_string(),
+                })?),
+            };
+            last = Some((text, Arc::clone(&headers)));
             Ok(RawRecord {
-                source: source.value(row).to_owned(),
-                channel: channel.value(row).to_owned(),
+                source: source.get(row),
+                channel: channel.get(row),
                 offset: offset.value(row),
                 received_at: received_at.get(row),
                 headers,
-                payload: payload.value(row).to_vec(),
+                payload: payload.value(row).to_vec().into(),
             })
         })
         .collect()

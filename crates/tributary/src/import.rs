@@ -1,6 +1,6 @@
 //! `tributary import`: files of any shape into the inbox, and into facts where nobody else does it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -237,6 +237,7 @@ async fn take(
     let received_at = earlier.or(received_at).unwrap_or_else(|| node.clock_now());
     let mut headers = reader.headers.clone();
     headers.extend(file.headers());
+    let (source, headers): (Arc<str>, _) = (reader.source.as_str().into(), Arc::new(headers));
     let bar = output::bytes_bar("import", file.bytes_total());
     let mut rows = file.rows(done)?;
     loop {
@@ -252,10 +253,10 @@ async fn take(
         let records: Vec<Incoming> = batch
             .into_iter()
             .map(|row| Incoming {
-                source: reader.source.clone(),
+                source: Arc::clone(&source),
                 received_at,
-                headers: headers.clone(),
-                payload: row.payload,
+                headers: Arc::clone(&headers),
+                payload: row.payload.into(),
             })
             .collect();
         taken.rows += records.len() as u64;

@@ -19,6 +19,10 @@ mod settings;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+/// Records are made by one thread and forgotten by another, which this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     let arguments = cli::Arguments::parse();

@@ -1,6 +1,6 @@
 //! `tributary mapping check`: what a mapping makes of a sample, before anything is taken in.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
@@ -119,17 +119,18 @@ fn read_sample(normalizer: &Normalizer, file: &MappingFile, mapping: Mapping, sa
         mapping.check_columns(columns)?;
     }
     let normalizer = normalizer.with_mappings(vec![mapping])?;
-    let (channel, mut headers): (String, Headers) = (data.file_channel(), data.headers());
+    let mut headers: Headers = data.headers();
     headers.extend(sample.beside.clone());
+    let (source, channel, headers) = (Arc::from(file.name.as_str()), Arc::from(data.file_channel()), Arc::new(headers));
     let mut outcome = Outcome::default();
     for (offset, row) in (0..).zip(data.rows(0)?) {
         let record = RawRecord {
-            source: file.name.clone(),
-            channel: channel.clone(),
+            source: Arc::clone(&source),
+            channel: Arc::clone(&channel),
             offset,
             received_at: now(),
-            headers: headers.clone(),
-            payload: row?.payload,
+            headers: Arc::clone(&headers),
+            payload: row?.payload.into(),
         };
         outcome.take(offset, normalizer.normalize(&record).verdict, sample.facts);
     }

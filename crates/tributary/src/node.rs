@@ -275,6 +275,10 @@ impl Node {
     pub async fn take_in(&self) -> Result<Vec<BatchReport>> {
         let end = pipeline::intake::inbox_positions(&self.lake).await?;
         for _ in 0..600 {
+            let taken = self.lake.last_instant().await?.map(|row| row.positions).unwrap_or_default();
+            if end.iter().all(|(channel, last)| taken.get(channel).is_some_and(|offset| offset >= last)) {
+                return Ok(Vec::new());
+            }
             match self.stage().await {
                 Ok(mut stage) => {
                     let mut reports = Vec::new();
@@ -285,10 +289,6 @@ impl Node {
                 }
                 Err(error) if is_busy(&error) => {}
                 Err(error) => return Err(error),
-            }
-            let taken = self.lake.last_instant().await?.map(|row| row.positions).unwrap_or_default();
-            if end.iter().all(|(channel, last)| taken.get(channel).is_some_and(|offset| offset >= last)) {
-                return Ok(Vec::new());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -376,16 +376,16 @@ pub fn now() -> UtcMillis {
     UtcMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Batches between two looks at what can be merged, while records keep coming.
-const BATCHES_BEFORE_COMPACTION: usize = 8;
-
 /// Takes in what waits and merges small files, until it is told to stop.
 async fn normalise(mut stage: Stage, arrived: Arc<Notify>, mut stopped: watch::Receiver<bool>) {
     loop {
         let stopping = *stopped.borrow();
         match take_and_compact(&mut stage).await {
             Ok(true) => continue,
-            Ok(false) if stopping => return,
+            Ok(false) if stopping => {
+                stage.settle_files().await;
+                return;
+            }
             Ok(false) => {}
             Err(error) if stopping => {
                 error!(%error, "records wait in the inbox; they become facts at the next start");
@@ -401,17 +401,11 @@ async fn normalise(mut stage: Stage, arrived: Arc<Notify>, mut stopped: watch::R
     }
 }
 
-/// A few batches, then one merge. True where there may be more to do.
+/// One batch, and files merged beside it. True where more waits.
 async fn take_and_compact(stage: &mut Stage) -> Result<bool, PipelineError> {
-    let mut waiting = true;
-    for _ in 0..BATCHES_BEFORE_COMPACTION {
-        waiting = stage.step().await?.is_some();
-        if !waiting {
-            break;
-        }
-    }
-    let merged = stage.compact().await?;
-    Ok(waiting || merged)
+    let waited = stage.step().await?.is_some();
+    stage.compact_beside().await?;
+    Ok(waited)
 }
 
 /// The built-in adapters of the configured sources.

@@ -29,7 +29,7 @@ async fn a_signed_delivery_is_one_record_with_its_headers() {
     ];
     assert_eq!(desk.send(post(PATH, &headers, BODY)).await.status, 200);
     let [record] = desk.stored.as_slice() else { panic!("one record") };
-    assert_eq!((record.source.as_str(), record.payload.as_slice()), ("shop_eu", BODY.as_bytes()));
+    assert_eq!((&*record.source, &*record.payload), ("shop_eu", BODY.as_bytes()));
     assert_eq!(Ok(record.received_at), UtcMillis::parse(RECEIVED_AT));
     let kept: Vec<_> = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let expected = [

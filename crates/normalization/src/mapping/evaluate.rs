@@ -82,7 +82,7 @@ impl<'r> Row<'r> {
 
     /// The hash of the file, which is what its channel `file/<hash>` is called by.
     fn file(&self) -> &'r str {
-        let channel = self.record.raw.channel.as_str();
+        let channel = &*self.record.raw.channel;
         // The channel names the source too: one file may be read by several mappings.
         channel.strip_prefix("file/").and_then(|named| named.split('/').next()).unwrap_or(channel)
     }

@@ -128,7 +128,7 @@ impl EventTemplate {
         };
         let edges = edges(&event, contacts);
         let witnesses = segment::witnesses(&event);
-        out.push(Fact::Event(event));
+        out.push(Fact::Event(Box::new(event)));
         out.extend(edges);
         out.extend(witnesses);
         Ok(())

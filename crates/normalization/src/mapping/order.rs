@@ -131,7 +131,7 @@ impl OrderTemplate {
         let version = self.version(frame, build, lines, adjustment.unwrap_or_default())?;
         let contacts = build.contacts_of(&self.email, &self.phone, frame)?;
         let edges = edges(&version, contacts);
-        out.push(Fact::OrderVersion(version));
+        out.push(Fact::OrderVersion(Box::new(version)));
         out.extend(edges);
         Ok(())
     }
@@ -188,7 +188,7 @@ impl OrderTemplate {
             adjustment_micros,
             properties: self.properties.as_ref().map_or(Ok(String::new()), |properties| properties.text(frame))?,
             part: self.grouped.then(|| OrderPart {
-                document: build.record.channel.clone(),
+                document: build.record.channel.to_string(),
                 number: frame.row.number,
                 total_stated: total.is_some(),
             }),

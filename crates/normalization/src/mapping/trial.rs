@@ -129,12 +129,12 @@ fn cell(value: Option<&Value>) -> String {
 fn record(mapping: &Mapping, test: &MappingTest, number: i64, headers: Headers, text: &str) -> RawRecord {
     let received_at = test.received_at.as_deref().unwrap_or(RECEIVED_AT);
     RawRecord {
-        source: mapping.name.clone(),
-        channel: "file/test".to_owned(),
+        source: mapping.name.as_str().into(),
+        channel: "file/test".into(),
         offset: number,
         received_at: UtcMillis::parse(received_at).expect("checked when the mapping was compiled"),
-        headers,
-        payload: text.as_bytes().to_vec(),
+        headers: headers.into(),
+        payload: text.as_bytes().to_vec().into(),
     }
 }
 

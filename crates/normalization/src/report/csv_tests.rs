@@ -8,9 +8,10 @@ use std::{
     fmt::Write,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use model::{Fact, Headers, RawRecord, UtcMillis};
+use model::{Fact, RawRecord, UtcMillis};
 use proptest::prelude::*;
 
 use crate::{Normalized, Normalizer, SourceConfig, SourceKind, Verdict};
@@ -34,7 +35,7 @@ impl Case {
                 "received-at" => case.raw.received_at = UtcMillis::parse(value).unwrap(),
                 "default-currency" => case.currency = Some(value.to_owned()),
                 "same-as" => case.same_as = Some(folder.join(value)),
-                _ => drop(case.raw.headers.insert(name.to_owned(), value.to_owned())),
+                _ => drop(Arc::make_mut(&mut case.raw.headers).insert(name.to_owned(), value.to_owned())),
             }
         }
         case
@@ -59,12 +60,12 @@ impl Case {
 
 fn record(source: &str, payload: Vec<u8>) -> RawRecord {
     RawRecord {
-        source: source.to_owned(),
-        channel: "test".to_owned(),
+        source: source.into(),
+        channel: "test".into(),
         offset: 0,
         received_at: UtcMillis::parse("2026-01-05T10:11:14.200Z").unwrap(),
-        headers: Headers::new(),
-        payload,
+        headers: Arc::default(),
+        payload: payload.into(),
     }
 }
 
@@ -143,7 +144,8 @@ fn a_restatement_back_to_older_numbers_is_a_pull_of_its_own_where_its_time_is_sa
         |name: &str| Case::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads/google_ads/csv").join(name));
     let key = |name: &str, pulled_at: Option<&str>| {
         let mut case = case(name);
-        case.raw.headers.extend(pulled_at.map(|at| ("tributary-pulled-at".to_owned(), at.to_owned())));
+        Arc::make_mut(&mut case.raw.headers)
+            .extend(pulled_at.map(|at| ("tributary-pulled-at".to_owned(), at.to_owned())));
         assert!(matches!(case.normalized().verdict, Verdict::Facts(_)), "{name}");
         case.normalized().key
     };
@@ -160,7 +162,7 @@ fn a_report_that_names_no_currency_takes_that_of_the_import_which_is_part_of_its
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads/google_ads/csv/rejects/no_currency.csv");
     let taken = |code: &str| {
         let mut case = Case::read(path.clone());
-        case.raw.headers.insert("tributary-currency".to_owned(), code.to_owned());
+        Arc::make_mut(&mut case.raw.headers).insert("tributary-currency".to_owned(), code.to_owned());
         case.currency = Some("GBP".to_owned());
         case.normalized()
     };
@@ -176,7 +178,7 @@ fn equal_reports_of_two_accounts_are_two_reports() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads/google_ads/csv/rejects/no_account.csv");
     let key = |account: &str| {
         let mut case = Case::read(path.clone());
-        case.raw.headers.insert("tributary-account".to_owned(), account.to_owned());
+        Arc::make_mut(&mut case.raw.headers).insert("tributary-account".to_owned(), account.to_owned());
         assert!(matches!(case.normalized().verdict, Verdict::Facts(_)));
         case.normalized().key
     };
@@ -189,7 +191,7 @@ fn reports_without_rows_are_known_by_their_scope() {
     let key = |name: &str, value: &str| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("payloads/google_ads/empty.json");
         let mut case = Case::read(root);
-        case.raw.headers.insert(name.to_owned(), value.to_owned());
+        Arc::make_mut(&mut case.raw.headers).insert(name.to_owned(), value.to_owned());
         case.normalized().key
     };
     let keys = [
@@ -210,7 +212,10 @@ fn no_error_shows_an_address() {
         for (from, _) in text.match_indices([',', '\n', ';']) {
             let after = text[from + 1..].find([',', '\n', ';']).map_or("", |end| &text[from + 1 + end..]);
             let payload = format!("{}Planted.planted@example.com{after}", &text[..=from]).into_bytes();
-            let planted = Case { raw: RawRecord { payload, ..case.raw.clone() }, ..Case::read(case.path.clone()) };
+            let planted = Case {
+                raw: RawRecord { payload: payload.into(), ..case.raw.clone() },
+                ..Case::read(case.path.clone())
+            };
             let shown = render(&planted.normalized());
             assert!(!shown.contains("lanted@"), "{shown}");
         }
@@ -226,7 +231,7 @@ proptest! {
         accepted.retain(|case| !case.is_reject());
         let case = at.get(&accepted);
         let mut raw = case.raw.clone();
-        raw.payload.truncate(cut.index(raw.payload.len()));
+        raw.payload = raw.payload[..cut.index(raw.payload.len())].to_vec().into();
         let whole = days(&case.normalized());
         let cut = Case { raw, ..Case::read(case.path.clone()) }.normalized();
         if matches!(cut.verdict, Verdict::Facts(_)) {

@@ -24,7 +24,7 @@ pub(super) fn facts(delivery: &Delivery<'_>) -> Result<Vec<Fact>, NormalizeError
     let version = version(delivery)?;
     let mut facts = refund::held(delivery, &version)?;
     facts.extend(edges(delivery, &version)?);
-    facts.insert(0, Fact::OrderVersion(version));
+    facts.insert(0, Fact::OrderVersion(Box::new(version)));
     Ok(facts)
 }
 

@@ -1,6 +1,6 @@
 //! One refund document: delivered on its own, or held by a version of its order.
 
-use model::{Currency, Fact, OrderVersion, Refund, RefundAdjustment, RefundLine, UtcMillis};
+use model::{Currency, Digest, Fact, OrderVersion, Refund, RefundAdjustment, RefundLine, UtcMillis};
 
 use super::{
     Delivery,
@@ -104,5 +104,5 @@ fn shipping(line: &Object<'_>) -> Result<(i64, i64), NormalizeError> {
 }
 
 fn content_hash(source: &str) -> String {
-    blake3::hash(source.as_bytes()).to_hex().chars().take(32).collect()
+    Digest::of(source.as_bytes()).to_hex()
 }

@@ -1,6 +1,6 @@
 //! Mapped reports: by what they are known, and what they ask of the import.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use model::Fact;
 use normalization::{Source, Verdict};
@@ -55,7 +55,7 @@ fn a_report_without_rows_is_known_by_what_the_import_says_it_is_empty_of() {
     let text = b"Account ID,Campaign ID,Campaign,Day,Impressions,Clicks,Cost,Conversions\n";
     let key = |name: &str, value: &str| {
         let mut raw = record("tiktok_report", &EMPTY_OF, text);
-        raw.headers.insert(name.to_owned(), value.to_owned());
+        Arc::make_mut(&mut raw.headers).insert(name.to_owned(), value.to_owned());
         report.normalize(&raw).unwrap().key
     };
     let keys = [
@@ -75,7 +75,7 @@ fn a_report_without_rows_is_known_by_what_the_import_says_it_is_empty_of() {
         ("tributary-pull-to", "--to"),
     ] {
         let mut raw = record("tiktok_report", &EMPTY_OF, text);
-        raw.headers.remove(absent);
+        Arc::make_mut(&mut raw.headers).remove(absent);
         let Verdict::Rejected(reject) = mappings.normalize(&raw).verdict else { panic!("kept without {absent}") };
         assert_eq!(reject.reason, "missing_header");
         assert!(reject.message.ends_with(&format!("empty of: {flag} is missing")), "{}", reject.message);
@@ -116,7 +116,7 @@ fn what_a_report_leaves_unsaid_is_asked_of_the_import() {
         ("tributary-currency", "missing_field", "currency", "--currency"),
     ] {
         let mut raw = record("tiktok_report", &whole, text);
-        raw.headers.remove(absent);
+        Arc::make_mut(&mut raw.headers).remove(absent);
         let Verdict::Rejected(reject) = mappings.normalize(&raw).verdict else { panic!("kept without {absent}") };
         let at = format!("row[0].facts[0].cost.{field}");
         assert_eq!(reject.reason, reason);
@@ -127,7 +127,7 @@ fn what_a_report_leaves_unsaid_is_asked_of_the_import() {
         assert_eq!(reject.fix, fix);
     }
     let mut raw = record("tiktok_report", &whole, text);
-    raw.headers.insert("tributary-currency".to_owned(), "euros".to_owned());
+    Arc::make_mut(&mut raw.headers).insert("tributary-currency".to_owned(), "euros".to_owned());
     let Verdict::Rejected(reject) = mappings.normalize(&raw).verdict else { panic!("kept in no currency") };
     assert_eq!(reject.reason, "unknown_currency");
     assert!(reject.fix.contains("--currency"), "{}", reject.fix);

@@ -302,7 +302,7 @@ fn the_key_tells_copies_from_equal_rows() {
         let mapping = compiled(&order_with(("key: [id]", &format!("key: {key}"))));
         let headers = [("tributary-format", "csv"), ("tributary-csv-header", "id,at,price")];
         let mut raw = record("shop", &headers, b"a/b,2026-01-05T10:00:00Z,1");
-        raw.channel = "file/0f".to_owned();
+        raw.channel = "file/0f".into();
         change(&mut raw);
         mapping.normalize(&raw).unwrap().key.id
     };

@@ -46,7 +46,7 @@ fn an_address_in_any_field_is_never_shown() {
         for at in 0..texts(&mut document.clone(), usize::MAX) {
             let mut changed = document.clone();
             texts(&mut changed, at);
-            let raw = RawRecord { payload: changed.to_string().into_bytes(), ..raw.clone() };
+            let raw = RawRecord { payload: changed.to_string().into_bytes().into(), ..raw.clone() };
             let text = all_texts(&normalizer().normalize(&raw));
             assert!(!text.contains("planted"), "text {at} of {} is in {text}", case.display());
         }
@@ -101,7 +101,7 @@ proptest! {
             "[]", "{}", "[[]]", "true", "\"2026-01-05\"", "\"9999-12-31T23:59:59Z\"", "\"-009999-01-01T00:00:00Z\"", "\"%40\"", "\"@\"",
         ]),
     ) {
-        let Ok(text) = String::from_utf8(raw.payload.clone()) else { return Ok(()) };
+        let Ok(text) = String::from_utf8(raw.payload.to_vec()) else { return Ok(()) };
         let colons: Vec<usize> = text.match_indices(':').map(|(at, _)| at).collect();
         if colons.is_empty() {
             return Ok(());
@@ -109,7 +109,7 @@ proptest! {
         let at = place.get(&colons) + 1;
         let end = text[at..].find([',', '}', ']']).map_or(text.len(), |length| at + length);
         let payload = format!("{}{value}{}", &text[..at], &text[end..]).into_bytes();
-        let raw = RawRecord { payload, ..raw };
+        let raw = RawRecord { payload: payload.into(), ..raw };
         let normalizer = normalizer();
         prop_assert_eq!(normalizer.normalize(&raw), normalizer.normalize(&raw));
     }
@@ -121,7 +121,7 @@ proptest! {
         if raw.payload[end..].iter().all(u8::is_ascii_whitespace) || matches!(whole.verdict, Verdict::Ignored { .. }) {
             return Ok(());
         }
-        raw.payload.truncate(end);
+        raw.payload = raw.payload[..end].to_vec().into();
         let cut = normalizer().normalize(&raw);
         prop_assert!(matches!(cut.verdict, Verdict::Rejected(_)), "{cut:?}");
     }

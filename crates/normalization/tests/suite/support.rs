@@ -30,12 +30,12 @@ pub fn normalizer() -> Normalizer {
 pub fn record(source: &str, headers: &[(&str, &str)], payload: &[u8]) -> RawRecord {
     let headers: Headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     RawRecord {
-        source: source.to_owned(),
-        channel: "test".to_owned(),
+        source: source.into(),
+        channel: "test".into(),
         offset: 0,
         received_at: UtcMillis::parse("2026-01-05T10:11:14.200Z").unwrap(),
-        headers,
-        payload: payload.to_vec(),
+        headers: headers.into(),
+        payload: payload.to_vec().into(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use model::{Claim, ClaimKind, Cost, CreditBasis, DateBasis, FactMeta, Pull};
+use model::{Claim, ClaimKind, Cost, CreditBasis, DateBasis, Digest, FactMeta, Pull};
 
 use super::{BridgeInput, amount::Amount};
 use crate::ReconcileError;
@@ -71,28 +71,27 @@ impl Reported for Cost {
 fn newest<'a, R: Reported>(pulls: &[Pull], rows: &'a [R]) -> Vec<&'a R> {
     let days: BTreeSet<Date> = rows.iter().map(|row| row.place().3).collect();
     let mut complete: Vec<&Pull> = pulls.iter().filter(|pull| pull.complete && pull.from_on <= pull.to_on).collect();
-    complete.sort_by_key(|pull| (pull.meta.received_at, &pull.meta.key));
-    let mut newest: BTreeMap<(Scope<'_>, Date), &str> = BTreeMap::new();
+    complete.sort_by_key(|pull| (pull.meta.received_at, pull.meta.key));
+    let mut newest: BTreeMap<(Scope<'_>, Date), Digest> = BTreeMap::new();
     for pull in complete {
         let scope = (pull.platform.as_str(), pull.account.as_str(), pull.report.as_str(), pull.level.as_str());
         let covered = days.range(pull.from_on..=pull.to_on);
-        newest.extend(covered.map(|day| ((scope, *day), pull.meta.key.as_str())));
+        newest.extend(covered.map(|day| ((scope, *day), pull.meta.key)));
     }
     // A row does not say of which report it is: its pull's key does.
-    let speaking: BTreeSet<(Place<'_>, &str)> = newest
+    let speaking: BTreeSet<(Place<'_>, Digest)> = newest
         .iter()
         .map(|(((platform, account, _, level), day), key)| ((*platform, *account, *level, *day), *key))
         .collect();
-    let mut spoken: Vec<&R> =
-        rows.iter().filter(|row| speaking.contains(&(row.place(), row.meta().key.as_str()))).collect();
+    let mut spoken: Vec<&R> = rows.iter().filter(|row| speaking.contains(&(row.place(), row.meta().key))).collect();
     spoken.sort_by(|a, b| order(*a).cmp(&order(*b)));
-    spoken.dedup_by_key(|row| (&row.meta().key, row.meta().ordinal));
+    spoken.dedup_by_key(|row| (row.meta().key, row.meta().ordinal));
     spoken
 }
 
 /// By place, then entity, then the pull's key and the row in it.
-fn order<R: Reported>(row: &R) -> (Place<'_>, &str, &str, i32) {
-    (row.place(), row.entity_id(), &row.meta().key, row.meta().ordinal)
+fn order<R: Reported>(row: &R) -> (Place<'_>, &str, Digest, i32) {
+    (row.place(), row.entity_id(), row.meta().key, row.meta().ordinal)
 }
 
 /// What a platform claims by its default setting, in the range.

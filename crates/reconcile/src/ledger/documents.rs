@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{OrderTransaction, OrderVersion, Refund, UtcMillis};
+use model::{Digest, OrderTransaction, OrderVersion, Refund, UtcMillis};
 
 use super::parts::{VersionDocument, assembled};
 use crate::ReconcileError;
@@ -34,7 +34,7 @@ pub fn group<'a>(versions: &'a [OrderVersion], refunds: &'a [Refund]) -> (Vec<Or
             None => waiting.push(refund),
         }
     }
-    waiting.sort_by_key(|refund| (&refund.shop, &refund.order_id, &refund.refund_id, &refund.meta.key));
+    waiting.sort_by_key(|refund| (&refund.shop, &refund.order_id, &refund.refund_id, refund.meta.key));
     (orders.into_values().collect(), waiting)
 }
 
@@ -149,7 +149,7 @@ fn check_one_order(documents: &OrderDocuments<'_>) -> Result<(), ReconcileError>
 struct Deliveries<'a> {
     order: &'a OrderVersion,
     triggered_at: Option<UtcMillis>,
-    keys: BTreeSet<&'a str>,
+    keys: BTreeSet<Digest>,
 }
 
 /// Sources' instants have whole seconds, so ties are ordinary: the order of the semantics, greatest last.
@@ -162,13 +162,13 @@ fn versions_in_order<'a>(copies: &[&'a OrderVersion], refunds: &[&'a Refund]) ->
             keys: BTreeSet::new(),
         });
         deliveries.triggered_at = deliveries.triggered_at.min(order.triggered_at);
-        deliveries.keys.insert(&order.meta.key);
+        deliveries.keys.insert(order.meta.key);
     }
     let mut ranked: Vec<_> = unique
         .into_iter()
         .map(|((updated_at, hash), deliveries)| {
             let units: i128 = deliveries.order.lines.iter().map(|line| i128::from(line.quantity)).sum();
-            let held = refunds.iter().filter(|refund| deliveries.keys.contains(refund.meta.key.as_str()));
+            let held = refunds.iter().filter(|refund| deliveries.keys.contains(&refund.meta.key));
             let held = held.map(|refund| &refund.refund_id).collect::<BTreeSet<_>>().len();
             ((updated_at, deliveries.triggered_at, units, held, hash), deliveries.order)
         })

@@ -73,7 +73,7 @@ struct Numbered<'a> {
 /// By number; of copies of one number the newest.
 fn without_copies(mut parts: Vec<Numbered<'_>>) -> Vec<Numbered<'_>> {
     parts.sort_by_key(|Numbered { part, fact }| {
-        (part.number, fact.meta.received_at, &fact.meta.key, fact.meta.ordinal, &fact.content_hash)
+        (part.number, fact.meta.received_at, fact.meta.key, fact.meta.ordinal, &fact.content_hash)
     });
     parts.into_iter().map(|part| (part.part.number, part)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
@@ -140,5 +140,5 @@ fn unused_id(id: &str, naming: &mut u64, given: &BTreeSet<&str>) -> String {
 /// Made of the parts' numbers and contents, in order.
 fn content_hash(parts: &[Numbered<'_>]) -> String {
     let id = parts.iter().map(|part| format!("{}:{}\n", part.part.number, part.fact.content_hash)).collect();
-    RecordKey { source: "parts".to_owned(), node: String::new(), id }.digest()
+    RecordKey { source: "parts".into(), node: String::new(), id }.digest().to_hex()
 }

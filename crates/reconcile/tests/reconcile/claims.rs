@@ -1,7 +1,7 @@
 //! Which pulls speak.
 
 use jiff::civil::{Date, date};
-use model::{Claim, ClaimKind, DateBasis, FactMeta, Pull, UtcMillis};
+use model::{Claim, ClaimKind, DateBasis, Digest, FactMeta, Pull, UtcMillis};
 use proptest::prelude::*;
 use reconcile::newest_claims;
 
@@ -13,7 +13,7 @@ pub fn day(day: i8) -> Date {
 
 fn meta(key: &str, received_at: i64, ordinal: i32) -> FactMeta {
     let received_at = UtcMillis(received_at);
-    FactMeta { key: key.to_owned(), ordinal, source: "ads".to_owned(), occurred_at: received_at, received_at }
+    FactMeta { key: Digest::of(key.as_bytes()), ordinal, source: "ads".into(), occurred_at: received_at, received_at }
 }
 
 fn pull(key: &str, received_at: i64, from: i8, to: i8) -> Pull {
@@ -85,8 +85,11 @@ fn pulls_of_another_account_report_or_level_replace_nothing() {
 
 #[test]
 fn of_pulls_of_one_instant_the_greater_key_speaks() {
-    let claims = [claim("a", 1, 1), claim("b", 1, 2)];
-    assert_eq!(spoken(&[pull("b", 10, 1, 1), pull("a", 10, 1, 1)], &claims), [(1, 2)]);
+    let mut keys = ["a", "b"];
+    keys.sort_by_key(|key| Digest::of(key.as_bytes()));
+    let [lesser, greater] = keys;
+    let claims = [claim(lesser, 1, 1), claim(greater, 1, 2)];
+    assert_eq!(spoken(&[pull(greater, 10, 1, 1), pull(lesser, 10, 1, 1)], &claims), [(1, 2)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What versions post: the sale side, its differences, cancellations, footing.
 
-use model::{OrderVersion, TaxLine};
+use model::{Digest, OrderVersion, TaxLine};
 use proptest::prelude::*;
 use reconcile::{EntryKind, OrderDocuments, group, placement_total, post};
 
@@ -68,18 +68,18 @@ fn of_versions_written_in_one_second_the_greater_is_the_later() {
     let held = refund("r", 1);
     let holds_refund = OrderVersion { meta: held.meta.clone(), ..untriggered.clone() };
     assert_eq!(measured(&posted(&[polled, holds_refund], &[held])).gross_sales, 3000 * CENT, "units before refunds");
-    let tip_is_later = |key_with_tip: &str, key_without: &str| {
-        let delivered = |key: &str, tip| {
+    let tip_is_later = |key_with_tip, key_without| {
+        let delivered = |key, tip| {
             let mut version = sealed(OrderVersion { tip_micros: tip, ..untriggered.clone() });
-            version.meta.key = key.to_owned();
+            version.meta.key = key;
             version
         };
         let order = posted(&[delivered(key_with_tip, CENT), delivered(key_without, 0)], &[refund("r", 1)]);
         of_kind(&order, EntryKind::Tip) == 1
     };
-    let holds_refund = refund("r", 1).meta.key;
-    assert!(tip_is_later(&holds_refund, "other"), "then the version that holds more refunds");
-    assert!(!tip_is_later("other", &holds_refund), "then the version that holds more refunds");
+    let (holds_refund, other) = (refund("r", 1).meta.key, Digest::of(b"other"));
+    assert!(tip_is_later(holds_refund, other), "then the version that holds more refunds");
+    assert!(!tip_is_later(other, holds_refund), "then the version that holds more refunds");
 }
 
 #[test]

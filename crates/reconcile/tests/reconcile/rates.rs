@@ -1,7 +1,7 @@
 //! Rates: whose, of which day, how exact; and what is said where there is none.
 
 use jiff::civil::{Date, date};
-use model::{Currency, FactMeta, Rate, UtcMillis};
+use model::{Currency, Digest, FactMeta, Rate, UtcMillis};
 use proptest::prelude::*;
 use reconcile::{ExactRate, RateError, Rates};
 
@@ -14,7 +14,11 @@ use crate::{
 pub fn rate(pair: &str, on: Date, rate_e12: i64) -> Rate {
     let (base, quote) = pair.split_once('/').expect("pairs are written EUR/USD");
     Rate {
-        meta: FactMeta { key: format!("{pair} {on}"), source: "ecb".to_owned(), ..FactMeta::default() },
+        meta: FactMeta {
+            key: Digest::of(format!("{pair} {on}").as_bytes()),
+            source: "ecb".into(),
+            ..FactMeta::default()
+        },
         base: currency(base),
         quote: currency(quote),
         on,
@@ -120,17 +124,17 @@ fn halves_go_to_the_even_minor_unit_of_the_target() {
 
 #[test]
 fn of_several_facts_for_one_day_the_newest_counts_in_any_order() {
-    let received = |at, key: &str, rate_e12| {
+    let received = |at, key, rate_e12| {
         let mut fact = rate("EUR/USD", date(2026, 1, 9), rate_e12);
-        (fact.meta.received_at, fact.meta.key) = (at, key.to_owned());
+        (fact.meta.received_at, fact.meta.key) = (at, Digest(key));
         fact
     };
-    let mut facts = vec![received(at(1), "z", WHOLE), received(at(2), "b", 3 * WHOLE), received(at(2), "a", 2 * WHOLE)];
+    let mut facts = vec![received(at(1), 9, WHOLE), received(at(2), 2, 3 * WHOLE), received(at(2), 1, 2 * WHOLE)];
     for _ in 0..facts.len() {
         facts.rotate_left(1);
         assert_eq!(ask(&facts, "EUR", "USD", date(2026, 1, 9)).expect("published").fraction(), (3, 1));
     }
-    let nonsense = received(UtcMillis(0), "z", 0);
+    let nonsense = received(UtcMillis(0), 9, 0);
     facts.push(nonsense.clone());
     assert!(Rates::new(&facts, None).is_ok(), "a copy that does not count is not judged");
     assert_eq!(
@@ -142,7 +146,7 @@ fn of_several_facts_for_one_day_the_newest_counts_in_any_order() {
 #[test]
 fn one_publisher_is_used_and_of_several_one_must_be_named() {
     let mut bank = rate("EUR/USD", date(2026, 1, 9), 5 * WHOLE);
-    bank.meta.source = "house_bank".to_owned();
+    bank.meta.source = "house_bank".into();
     let facts = [rate("EUR/USD", date(2026, 1, 9), 2 * WHOLE), bank];
     let named =
         |name| Rates::new(&facts, Some(name)).expect("named").exact(currency("EUR"), currency("USD"), date(2026, 1, 9));

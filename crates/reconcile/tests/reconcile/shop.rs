@@ -3,8 +3,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use model::{
-    Currency, FactMeta, OrderLine, OrderTransaction, OrderVersion, Refund, RefundAdjustment, RefundLine, ShippingLine,
-    TaxLine, UtcMillis,
+    Currency, Digest, FactMeta, OrderLine, OrderTransaction, OrderVersion, Refund, RefundAdjustment, RefundLine,
+    ShippingLine, TaxLine, UtcMillis,
 };
 use reconcile::{EntryKind, OrderDocuments, OrderMeasures, PostedOrder, measures, post};
 
@@ -20,7 +20,7 @@ pub fn at(day: i64) -> UtcMillis {
 }
 
 fn meta(key: &str) -> FactMeta {
-    FactMeta { key: key.to_owned(), source: "shop".to_owned(), ..FactMeta::default() }
+    FactMeta { key: Digest::of(key.as_bytes()), source: "shop".into(), ..FactMeta::default() }
 }
 
 /// A paid order of day 1 without lines, as written on day `updated`.
