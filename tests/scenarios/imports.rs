@@ -113,7 +113,7 @@ fn an_import_that_is_killed_goes_on_where_it_stopped() {
             break;
         }
         let mut child = import(&data, &stall.mapping, &stall.file).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(rng.u64(60..200)));
+        std::thread::sleep(Duration::from_millis(rng.u64(60..300)));
         killed += u32::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();

@@ -52,7 +52,7 @@ fn oracle((edges, witnesses, order_devices): &World) -> (BTreeMap<Node, BTreeSet
     let parted = |ends: &BTreeSet<Node>| {
         let steward = |e: &&Edge| matches!(e.rule, EdgeRule::StewardLink | EdgeRule::StewardUnlink);
         let of_pair = edges.iter().filter(steward).filter(|e| pair(&e.a, &e.b) == *ends);
-        let last = of_pair.max_by_key(|e| (e.meta.occurred_at, e.meta.key.clone()));
+        let last = of_pair.max_by_key(|e| (e.meta.occurred_at, e.meta.key));
         last.is_some_and(|e| e.rule == EdgeRule::StewardUnlink)
     };
     all.retain(|(ends, _)| ends.len() == 2 && !parted(ends));

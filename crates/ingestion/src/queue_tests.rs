@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 fn record(text: &str) -> Incoming {
     let payload = text.as_bytes().to_vec();
-    Incoming { source: "web".into(), received_at: UtcMillis(0), headers: Arc::default(), payload }
+    Incoming { source: "web".into(), received_at: UtcMillis(0), headers: Arc::default(), payload: payload.into() }
 }
 
 fn records(texts: &[&str]) -> Vec<Incoming> {

@@ -20,7 +20,7 @@ const FAN_IN: usize = 8;
 /// Rows of a file of the lowest tier.
 const TIER_ROWS: usize = 4096;
 /// Files from this on are left as they are, so that a merge holds few rows in memory.
-const FILE_ROWS_MAX: usize = 128 * 1024;
+const FILE_ROWS_MAX: usize = 48 * 1024;
 /// The same for the inbox, whose rows are heavy and read in the order in which they were written.
 const INBOX_FILE_ROWS_MAX: usize = 16 * 1024;
 /// Most bytes, as stored, that one merge reads.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Most bytes of payloads that wait in memory for the normaliser beside their files.
-const RECENT_BYTES_MAX: usize = 48 << 20;
+const RECENT_BYTES_MAX: usize = 96 << 20;
 
 /// Records that this process appended and nobody read yet, by file: what the normaliser reads next needs not come back
 /// through Parquet. The files stay the truth; what is not here is read from them.
@@ -39,6 +39,10 @@ impl Recent {
                 held.bytes -= bytes;
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes > RECENT_BYTES_MAX / 2
     }
 
     fn take(&self, name: &str) -> Option<Vec<RawRecord>> {
@@ -102,6 +106,12 @@ impl Lake {
         self.recent.put(name.clone(), records);
         let published = self.publish(written).await;
         published.map_err(|failure| (failure, self.recent.take(&name).unwrap_or_default()))
+    }
+
+    /// True while so much waits in memory that more would have to be read from its files.
+    #[must_use]
+    pub fn recent_is_full(&self) -> bool {
+        self.recent.is_full()
     }
 
     /// Records of the inbox after `from` and, where `to` names their channel, up to it; whole files until

@@ -25,12 +25,13 @@ impl Digest {
     /// The digest of several texts, which do not run into each other.
     #[must_use]
     pub fn of_parts(parts: [&str; 3]) -> Self {
-        let mut hasher = blake3::Hasher::new();
+        let length = parts.iter().map(|part| size_of::<u64>() + part.len()).sum();
+        let mut bytes = Vec::with_capacity(length);
         for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part.as_bytes());
         }
-        Self::from(hasher.finalize())
+        Self::of(&bytes)
     }
 
     /// The 32 hexadecimal digits, in lower case.

@@ -56,10 +56,16 @@ impl Currency {
     }
 }
 
+/// Codes that need not be looked for among all the others.
+const OFTEN: [&[u8; 3]; 6] = [b"EUR", b"USD", b"GBP", b"CHF", b"CAD", b"JPY"];
+
 impl TryFrom<&str> for Currency {
     type Error = MoneyError;
 
     fn try_from(code: &str) -> Result<Self, MoneyError> {
+        if let Some(known) = OFTEN.iter().find(|known| code.as_bytes() == **known) {
+            return Ok(Self(**known));
+        }
         let unknown = || MoneyError::UnknownCurrency { found: code.chars().take(16).collect() };
         let upper = code.trim().to_ascii_uppercase();
         iso_currency::Currency::from_code(&upper).ok_or_else(unknown)?;

@@ -184,6 +184,11 @@ impl<'a> Object<'a> {
         Ok(self.read(key, "a text", Json::text)?.and_then(filled).map(personal::without_email))
     }
 
+    /// The text at `key`, trimmed: one that is only compared, since it may hold anything. An empty one is as absent.
+    pub(crate) fn word(&self, key: &str) -> Result<Option<Cow<'a, str>>, NormalizeError> {
+        Ok(self.read(key, "a text", Json::text)?.map(trimmed).filter(|text| !text.is_empty()))
+    }
+
     /// The id at `key`, a text or a number, e-mail addresses in it masked; an empty one is as absent.
     pub(crate) fn id(&self, key: &str) -> Result<Option<String>, NormalizeError> {
         Ok(self.personal(key)?.map(personal::without_email))
@@ -221,8 +226,11 @@ impl<'a> Object<'a> {
 
     /// The currency at `key`.
     pub(crate) fn currency(&self, key: &str) -> Result<Option<Currency>, NormalizeError> {
-        let Some(code) = self.id(key)? else { return Ok(None) };
-        Currency::try_from(code.as_str()).map(Some).map_err(|_| NormalizeError::unknown_currency(key, &code))
+        let code = self.read(key, "a text or a number", Json::digits_or_text)?.map(trimmed);
+        let Some(code) = code.filter(|code| !code.is_empty()) else { return Ok(None) };
+        Currency::try_from(&*code)
+            .map(Some)
+            .map_err(|_| NormalizeError::unknown_currency(key, &personal::without_email(code.into_owned())))
     }
 
     /// The truth value at `key`.
@@ -258,6 +266,13 @@ impl<'a> Object<'a> {
 fn filled(text: Cow<'_, str>) -> Option<String> {
     let trimmed = text.trim();
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
 }
 
 fn entry(member: Member<'_>) -> Option<(Cow<'_, str>, Json<'_>)> {

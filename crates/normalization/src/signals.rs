@@ -61,14 +61,14 @@ impl SignalReader {
     pub(crate) fn page(&mut self, address: &str) {
         let address = address.trim();
         if let Some(plain) = PlainAddress::of(address) {
-            keep(&mut self.signals.page_host, Some(plain.host.to_owned()));
-            keep(&mut self.signals.page_path, Some(plain.path.to_owned()));
+            keep(&mut self.signals.page_host, || Some(plain.host.to_owned()));
+            keep(&mut self.signals.page_path, || Some(plain.path.to_owned()));
             self.query(plain.query.unwrap_or_default());
             return;
         }
         let Ok(url) = Url::parse(address) else { return };
-        keep(&mut self.signals.page_host, url.host_str().map(host));
-        keep(&mut self.signals.page_path, Some(personal::masked(url.path()).into_owned()));
+        keep(&mut self.signals.page_host, || url.host_str().map(host));
+        keep(&mut self.signals.page_path, || Some(personal::masked(url.path()).into_owned()));
         if let Some(query) = url.query() {
             self.query(query);
         }
@@ -76,8 +76,9 @@ impl SignalReader {
 
     /// Reads the path of a page, without its query.
     pub(crate) fn path(&mut self, path: &str) {
-        let cleaned = personal::cleaned(path);
-        keep(&mut self.signals.page_path, (!cleaned.is_empty()).then(|| cleaned.into_owned()));
+        keep(&mut self.signals.page_path, || {
+            Some(personal::cleaned(path)).filter(|path| !path.is_empty()).map(Cow::into_owned)
+        });
     }
 
     /// Reads a query, with or without its `?`.
@@ -117,22 +118,22 @@ impl SignalReader {
             "content" => &mut signals.utm_content,
             _ => return,
         };
-        keep(place, usable(value).map(|value| personal::masked(value).into_owned()));
+        keep(place, || usable(value).map(|value| personal::masked(value).into_owned()));
     }
 
     /// Reads the address of the referring page; an Android app's is `android-app://<package>`.
     pub(crate) fn referrer(&mut self, address: &str) {
         let address = address.trim();
         if let Some(host) = plain_host(address) {
-            return keep(&mut self.signals.referrer_host, Some(host.to_owned()));
+            return keep(&mut self.signals.referrer_host, || Some(host.to_owned()));
         }
         let url = Url::parse(address).ok();
-        keep(&mut self.signals.referrer_host, url.as_ref().and_then(Url::host_str).map(host));
+        keep(&mut self.signals.referrer_host, || url.as_ref().and_then(Url::host_str).map(host));
     }
 
     /// Reads the user agent.
     pub(crate) fn user_agent(&mut self, text: &str) {
-        keep(&mut self.signals.user_agent, Some(personal::masked(text).into_owned()));
+        keep(&mut self.signals.user_agent, || Some(personal::masked(text).into_owned()));
     }
 
     /// Reads a click id whose parameter is named; false where no such parameter is known.
@@ -168,9 +169,9 @@ impl SignalReader {
     }
 }
 
-fn keep(place: &mut Option<String>, value: Option<String>) {
+fn keep(place: &mut Option<String>, value: impl FnOnce() -> Option<String>) {
     if place.is_none() {
-        *place = value;
+        *place = value();
     }
 }
 

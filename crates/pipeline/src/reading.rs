@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Records after which a batch is closed: whole files of the inbox are taken until it is passed.
-const BATCH_RECORDS_MAX: usize = 20_000;
+const BATCH_RECORDS_MAX: usize = 60_000;
 
 /// A batch that is being read while the one before it is committed.
 pub(crate) type ReadAhead = JoinHandle<Result<Vec<Read>, PipelineError>>;

@@ -5,20 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
-    builder::{BinaryBuilder, StringBuilder},
-};
+use arrow_array::{RecordBatch, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use jiff::civil::Date;
 use model::{Digest, FactMeta, UtcMillis};
 
-use crate::{cells::TableError, table::Table};
-
-/// Bytes of a text for which room is made at first.
-const TEXT_BYTES: usize = 24;
-/// Bytes of a digest as text.
-const DIGEST_BYTES: usize = 32;
+use crate::{cells::TableError, filling::encode_columns, table::Table};
 
 /// How a value of a column is taken from a row.
 pub enum Value<R> {
@@ -125,44 +117,6 @@ impl<R> Column<R> {
         };
         Field::new(self.name, data_type, self.nullable)
     }
-
-    fn array(&self, rows: &[impl Borrow<R>]) -> Result<ArrayRef, TableError> {
-        let rows = || rows.iter().map(Borrow::borrow);
-        Ok(match self.value {
-            Value::Text(get) => {
-                let mut builder = StringBuilder::with_capacity(rows().len(), rows().len() * TEXT_BYTES);
-                rows().for_each(|row| builder.append_option(get(row)));
-                Arc::new(builder.finish())
-            }
-            Value::Digest(get) => {
-                let mut builder = StringBuilder::with_capacity(rows().len(), rows().len() * DIGEST_BYTES);
-                rows().for_each(|row| builder.append_value(get(row).to_hex()));
-                Arc::new(builder.finish())
-            }
-            Value::Int(get) => Arc::new(rows().map(get).collect::<Int64Array>()),
-            Value::Instant(get) => Arc::new(instants(rows().map(get))),
-            Value::Amount(get) => Arc::new(
-                rows()
-                    .map(|row| get(row).map(i128::from))
-                    .collect::<Decimal128Array>()
-                    .with_precision_and_scale(18, 6)?,
-            ),
-            Value::Rate(get) => Arc::new(
-                rows()
-                    .map(|row| get(row).map(i128::from))
-                    .collect::<Decimal128Array>()
-                    .with_precision_and_scale(24, 12)?,
-            ),
-            Value::Flag(get) => Arc::new(rows().map(get).collect::<BooleanArray>()),
-            Value::Day(get) => Arc::new(rows().map(|row| get(row).map(days_since_1970)).collect::<Date32Array>()),
-            Value::Bytes(get) => {
-                let bytes = rows().map(|row| get(row).len()).sum();
-                let mut builder = BinaryBuilder::with_capacity(rows().len(), bytes);
-                rows().for_each(|row| builder.append_value(get(row)));
-                Arc::new(builder.finish())
-            }
-        })
-    }
 }
 
 /// Rows of `raw` tables as Arrow, in the order given.
@@ -171,15 +125,6 @@ impl<R> Column<R> {
 /// [`TableError::Arrow`] where a required value is missing.
 pub fn encode<R: Stored>(rows: &[impl Borrow<R>]) -> Result<RecordBatch, TableError> {
     encode_columns(&R::columns(), rows)
-}
-
-/// Rows of any type as Arrow, by the columns given: what derived tables are made with.
-///
-/// # Errors
-/// [`TableError::Arrow`] where a required value is missing.
-pub fn encode_columns<R>(columns: &[Column<R>], rows: &[impl Borrow<R>]) -> Result<RecordBatch, TableError> {
-    let arrays = columns.iter().map(|column| column.array(rows)).collect::<Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(columns.iter().map(Column::field).collect::<Vec<_>>())), arrays)?)
 }
 
 /// Rows of `facts` tables as Arrow, all first known at `known_at`.

@@ -13,14 +13,17 @@ use pipeline::{append_records, append_rows};
 
 use crate::{
     decide,
-    node::{Node, NodeOptions},
+    node::{Beside, Node, NodeOptions},
     output,
 };
 
-/// Rows in one commit to the inbox at most.
-const BATCH_ROWS: usize = 20_000;
+/// Rows in the first commit to the inbox; each has twice as many as the one before, so that what a short run took in is
+/// in, and a long one writes few files.
+const FIRST_BATCH_ROWS: usize = 4_096;
+/// Rows in one commit at most.
+const BATCH_ROWS_MAX: usize = 32_768;
 /// Bytes of rows in one commit to the inbox, about.
-const BATCH_BYTES: usize = 16 << 20;
+const BATCH_BYTES: usize = 24 << 20;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
@@ -107,7 +110,7 @@ pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()
     };
     let taking = node.take_in_beside().await?;
     let mut taken = Taken::default();
-    let read = take_all(&node, &reader, &paths, received_at, &mut taken).await;
+    let read = take_all(&node, &reader, &taking, &paths, received_at, &mut taken).await;
     // What was read becomes facts, also where a file failed.
     taking.finish(&node).await?;
     read?;
@@ -117,13 +120,14 @@ pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()
 async fn take_all(
     node: &Node,
     reader: &Reader,
+    taking: &Beside,
     paths: &[PathBuf],
     received_at: Option<UtcMillis>,
     taken: &mut Taken,
 ) -> Result<()> {
     for path in paths {
         let file = ImportFile::open(path, &reader.options)?;
-        take(node, reader, file, received_at, taken).await.with_context(|| path.display().to_string())?;
+        take(node, reader, taking, file, received_at, taken).await.with_context(|| path.display().to_string())?;
     }
     Ok(())
 }
@@ -217,6 +221,7 @@ pub fn mapping_options(file: &MappingFile, format: Option<ImportFormat>, copies_
 async fn take(
     node: &Node,
     reader: &Reader,
+    taking: &Beside,
     file: ImportFile,
     received_at: Option<UtcMillis>,
     taken: &mut Taken,
@@ -240,13 +245,15 @@ async fn take(
     let (source, headers): (Arc<str>, _) = (reader.source.as_str().into(), Arc::new(headers));
     let bar = output::bytes_bar("import", file.bytes_total());
     let mut rows = file.rows(done)?;
+    let mut batch_rows = FIRST_BATCH_ROWS;
     loop {
         let (returned, batch) = tokio::task::spawn_blocking(move || {
-            let batch = rows.next_batch(BATCH_ROWS, BATCH_BYTES);
+            let batch = rows.next_batch(batch_rows, BATCH_BYTES);
             (rows, batch)
         })
         .await?;
         rows = returned;
+        batch_rows = (batch_rows * 2).min(BATCH_ROWS_MAX);
         let Some(batch) = batch else { break };
         let batch = batch?;
         let Some(first) = batch.first().and_then(|row| i64::try_from(row.number).ok()) else { break };
@@ -265,6 +272,7 @@ async fn take(
             error => error.into(),
         })?;
         node.arrived();
+        taking.keep_pace(node).await;
         bar.set_position(rows.bytes_read());
     }
     bar.finish_and_clear();

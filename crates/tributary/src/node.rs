@@ -30,6 +30,10 @@ use crate::{
 /// Longest time between two looks into the inbox: what another process appended is seen within it.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How often and how long an import looks whether the normaliser has caught up.
+const PACE: Duration = Duration::from_millis(2);
+const PACE_LOOKS: usize = 500;
+
 /// Where a node lives.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
@@ -315,6 +319,16 @@ impl Node {
 }
 
 impl Beside {
+    /// Lets the normaliser catch up, a while at most: what still lies in memory need not be read from its file.
+    pub async fn keep_pace(&self, node: &Node) {
+        for _ in 0..PACE_LOOKS {
+            if self.working.is_none() || !node.lake.recent_is_full() {
+                return;
+            }
+            tokio::time::sleep(PACE).await;
+        }
+    }
+
     /// Waits until everything that was imported is facts.
     ///
     /// # Errors

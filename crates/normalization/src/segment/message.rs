@@ -33,7 +33,7 @@ pub(crate) struct Message<'a> {
 impl<'a> Message<'a> {
     /// Reads the kind from the message, else from the header `path`.
     pub(crate) fn read(body: Object<'a>, shared: Object<'a>, raw: &RawRecord) -> Result<Self, NormalizeError> {
-        let stated = body.text("type")?.or_else(|| raw.header("path").map(str::to_owned));
+        let stated = body.word("type")?.or_else(|| raw.header("path").map(Cow::Borrowed));
         let kind = kind(&json::required(stated, "type")?)?;
         let context = body.object("context")?;
         Ok(Self { body, context, shared, kind })
@@ -41,9 +41,9 @@ impl<'a> Message<'a> {
 
     /// Browser, app or server, by the channel that the sender names, else by its library.
     pub(crate) fn origin(&self) -> Result<Origin, NormalizeError> {
-        let channel = match self.context_of("channel").text("channel")? {
+        let channel = match self.context_of("channel").word("channel")? {
             Some(channel) => Some(channel),
-            None => self.body.text("channel")?,
+            None => self.body.word("channel")?,
         };
         match channel.as_deref() {
             Some("server") => return Ok(Origin::Server),
@@ -51,8 +51,14 @@ impl<'a> Message<'a> {
             Some("browser" | "web") => return Ok(Origin::Browser),
             _ => {}
         }
-        let library = self.context_of("library").object("library")?.text("name")?.unwrap_or_default().to_lowercase();
-        let has = |known: &[&str]| library.split(|c: char| !c.is_alphanumeric()).any(|word| known.contains(&word));
+        let library = self.context_of("library").object("library")?;
+        let name = library.word("name")?.unwrap_or_default();
+        let name = if name.bytes().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()) {
+            Cow::Owned(name.to_lowercase())
+        } else {
+            name
+        };
+        let has = |known: &[&str]| name.split(|c: char| !c.is_alphanumeric()).any(|word| known.contains(&word));
         Ok(match () {
             () if has(&APP_LIBRARIES) => Origin::App,
             () if has(&SERVER_LIBRARIES) => Origin::Server,
@@ -145,7 +151,7 @@ fn kind(name: &str) -> Result<EventKind, NormalizeError> {
         "alias" => EventKind::Alias,
         _ => {
             let expected = "one of track, page, screen, identify, group, alias";
-            return Err(NormalizeError::malformed("type", name, expected));
+            return Err(NormalizeError::malformed("type", &personal::masked(name), expected));
         }
     })
 }

@@ -226,7 +226,7 @@ fn csv_row(mapping: &Mapping, header: &str, row: &[u8]) -> Result<Normalized, No
 fn order_of(normalized: Normalized) -> model::OrderVersion {
     let Verdict::Facts(facts) = normalized.verdict else { panic!("{normalized:?}") };
     let Some(Fact::OrderVersion(version)) = facts.into_iter().next() else { panic!("an order") };
-    version
+    *version
 }
 
 #[test]

@@ -121,7 +121,7 @@ proptest! {
         let mut expected = Vec::new();
         for on in 1..15 {
             let covering = pulls.iter().filter(|pull| pull.complete && pull.from_on <= day(on) && day(on) <= pull.to_on);
-            let last = covering.max_by_key(|pull| (pull.meta.received_at, pull.meta.key.clone()));
+            let last = covering.max_by_key(|pull| (pull.meta.received_at, pull.meta.key));
             expected.extend(last.and_then(|last| claims.iter().find(|c| c.meta.key == last.meta.key && c.on == day(on))));
         }
         let shuffled: Vec<Pull> = order.iter().filter_map(|&i| pulls.get(i).cloned()).collect();
