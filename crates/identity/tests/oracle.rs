@@ -122,7 +122,7 @@ fn edge() -> impl Strategy<Value = Edge> {
     // Stewards' ties are broken by key, so keys are made to differ.
     (node(), node(), rule, 0..8_i64, 0..u32::MAX).prop_map(|(a, b, rule, half_day, key)| {
         let occurred_at = UtcMillis(half_day * DAY_MS / 2);
-        let meta = FactMeta { key: Digest(key.into()), occurred_at, ..FactMeta::default() };
+        let meta = FactMeta { key: Digest::from(u128::from(key)), occurred_at, ..FactMeta::default() };
         Edge { meta, a, b, rule }
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use identity::{HubLimits, HubReason, IdentityInput, PersonId, Persons, default_rejected_ids};
-use model::{Digest, Edge, EdgeRule, FactMeta, Node, UtcMillis, Witness, WitnessKind};
+use model::{Edge, EdgeRule, FactMeta, Node, UtcMillis, Witness, WitnessKind};
 
 const DAY_MS: i64 = 24 * UtcMillis::HOUR_MS;
 
@@ -16,7 +16,7 @@ struct World {
 
 impl World {
     fn edge(mut self, at: i64, rule: EdgeRule, a: &Node, b: &Node) -> Self {
-        let meta = FactMeta { key: Digest(at as u128), occurred_at: UtcMillis(at), ..FactMeta::default() };
+        let meta = FactMeta { key: (at as u128).into(), occurred_at: UtcMillis(at), ..FactMeta::default() };
         self.edges.push(Edge { meta, a: a.clone(), b: b.clone(), rule });
         self
     }

@@ -6,9 +6,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// A 128-bit digest. Its order is that of its hexadecimal text.
+/// A 128-bit digest. Its order is that of its hexadecimal text. In halves, since one is kept for every record ever taken
+/// in, and a `u128` would be padded to its alignment beside whatever stands with it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Digest(pub u128);
+pub struct Digest {
+    upper: u64,
+    lower: u64,
+}
 
 /// Why a text is no digest.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -34,11 +38,17 @@ impl Digest {
         Self::of(&bytes)
     }
 
+    /// The digest as a number.
+    #[must_use]
+    pub fn to_u128(self) -> u128 {
+        u128::from(self.upper) << 64 | u128::from(self.lower)
+    }
+
     /// The 32 hexadecimal digits, in lower case.
     #[must_use]
     pub fn to_hex(self) -> String {
         let digit = |nibble: u8| HEX_DIGITS[usize::from(nibble & 15)];
-        let digits = self.0.to_be_bytes().iter().flat_map(|&byte| [digit(byte >> 4), digit(byte)]).collect();
+        let digits = self.to_u128().to_be_bytes().iter().flat_map(|&byte| [digit(byte >> 4), digit(byte)]).collect();
         String::from_utf8(digits).unwrap_or_default()
     }
 }
@@ -46,7 +56,13 @@ impl Digest {
 impl From<blake3::Hash> for Digest {
     fn from(hash: blake3::Hash) -> Self {
         let (first, _) = hash.as_bytes().split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
-        Self(u128::from_be_bytes(*first))
+        u128::from_be_bytes(*first).into()
+    }
+}
+
+impl From<u128> for Digest {
+    fn from(number: u128) -> Self {
+        Self { upper: (number >> 64) as u64, lower: number as u64 }
     }
 }
 
@@ -67,7 +83,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, NoDigest> {
         let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self).ok_or(NoDigest)
+        digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self::from).ok_or(NoDigest)
     }
 }
 
@@ -90,10 +106,10 @@ mod tests {
     #[test]
     fn a_digest_is_its_text() {
         let digest = Digest::of(b"x");
-        assert_eq!(digest.to_hex(), format!("{:032x}", digest.0));
+        assert_eq!(digest.to_hex(), format!("{:032x}", digest.to_u128()));
         assert_eq!(digest.to_hex(), blake3::hash(b"x").to_hex()[..32]);
         assert_eq!(digest.to_hex().parse(), Ok(digest));
-        assert_eq!(Digest(7).to_hex(), "00000000000000000000000000000007");
+        assert_eq!(Digest::from(7).to_hex(), "00000000000000000000000000000007");
         assert_eq!("+0000000000000000000000000000007".parse::<Digest>(), Err(NoDigest));
     }
 

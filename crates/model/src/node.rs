@@ -87,7 +87,7 @@ impl Node {
     /// A stable 128-bit hash of kind, scope and id: the same on every machine and in every version.
     #[must_use]
     pub fn hash128(&self) -> u128 {
-        Digest::of_parts([self.kind.name(), &self.scope, &self.id]).0
+        Digest::of_parts([self.kind.name(), &self.scope, &self.id]).to_u128()
     }
 
     /// Where an unlinked node's rows lie in storage: the upper half of the hash, as a signed integer.

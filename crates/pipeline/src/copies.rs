@@ -15,22 +15,25 @@ pub struct Rank {
     pub content: Digest,
 }
 
-/// Keys with the rank of the copy in force. About 50 bytes a key.
+/// In how many parts keys are kept, so that one grows at a time.
+const PARTS: usize = 32;
+
+/// Keys with the rank of the copy in force. About 60 bytes a key.
 #[derive(Debug, Default)]
 pub struct Copies {
-    in_force: HashMap<Digest, Rank>,
+    parts: [HashMap<Digest, Rank>; PARTS],
 }
 
 impl Copies {
     /// The rank of the copy in force.
     #[must_use]
     pub fn get(&self, key: Digest) -> Option<Rank> {
-        self.in_force.get(&key).copied()
+        self.parts[part(key)].get(&key).copied()
     }
 
     /// Puts a copy in force where no better one is. Returns the one that was in force.
     pub fn offer(&mut self, key: Digest, rank: Rank) -> Option<Rank> {
-        match self.in_force.entry(key) {
+        match self.parts[part(key)].entry(key) {
             Entry::Vacant(entry) => {
                 entry.insert(rank);
                 None
@@ -45,19 +48,19 @@ impl Copies {
 
     /// Forgets a key, whose records are read again.
     pub fn remove(&mut self, key: Digest) {
-        self.in_force.remove(&key);
+        self.parts[part(key)].remove(&key);
     }
 
     /// Keys known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.in_force.len()
+        self.parts.iter().map(HashMap::len).sum()
     }
 
     /// True where no record was ever taken in.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.in_force.is_empty()
+        self.parts.iter().all(HashMap::is_empty)
     }
 
     /// Takes in outcomes as stored.
@@ -71,9 +74,14 @@ impl Copies {
         for row in 0..cells.rows() {
             if outcome.value(row) != Outcome::Duplicate.name() {
                 let rank = Rank { received_at: received_at.get(row), content: content.get(row)? };
-                self.in_force.insert(key.get(row)?, rank);
+                let key = key.get(row)?;
+                self.parts[part(key)].insert(key, rank);
             }
         }
         Ok(())
     }
+}
+
+fn part(key: Digest) -> usize {
+    (key.to_u128() % PARTS as u128) as usize
 }

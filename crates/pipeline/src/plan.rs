@@ -284,8 +284,8 @@ mod tests {
             channel: "collector".into(),
             offset: copy,
             source: "web".into(),
-            key: Digest(7),
-            rank: Rank { received_at: UtcMillis(copy), content: Digest(copy as u128) },
+            key: 7.into(),
+            rank: Rank { received_at: UtcMillis(copy), content: (copy as u128).into() },
             says: Says::Payload(Verdict::Ignored { reason: "partial" }),
         }
     }

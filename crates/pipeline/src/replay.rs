@@ -89,7 +89,7 @@ impl Stage {
             };
             for batch in self.lake.read_file(Table::Outcomes, entry.clone(), &[], Some(as_of)).await? {
                 for row in OutcomeRow::read(&batch)?.into_iter().filter(of_source) {
-                    let share = row.key.0 % u128::from(request.parts.max(1));
+                    let share = row.key.to_u128() % u128::from(request.parts.max(1));
                     if share == u128::from(request.part) {
                         if !request.only_rejected || row.outcome == Outcome::Quarantined {
                             chosen.keys.insert(row.key);
@@ -157,7 +157,7 @@ impl Fingerprints {
             hasher.update(table.folder().as_bytes());
             hasher.update(content.as_ref());
             let sum = self.0.entry(key.get(row)?).or_insert(0);
-            *sum = sum.wrapping_add(Digest::from(hasher.finalize()).0);
+            *sum = sum.wrapping_add(Digest::from(hasher.finalize()).to_u128());
         }
         Ok(())
     }

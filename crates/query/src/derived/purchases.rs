@@ -135,7 +135,7 @@ fn sightings(facts: &Facts, settings: &EngineSettings) -> Seen {
     let mut met: HashSet<(WitnessKind, u128, &str)> = HashSet::new();
     for witness in facts.witnesses.iter().filter(|w| w.purchase || w.kind != WitnessKind::Order) {
         let device = facts.devices.known(&witness.device.to_text()).unwrap_or(NONE);
-        let key = witness.meta.key.0;
+        let key = witness.meta.key.to_u128();
         let Some(shop) = settings.shop_by_web_source.get(&*witness.meta.source) else { continue };
         if met.insert((witness.kind, key, &witness.id)) {
             let sighting = Sighting { device, at: witness.meta.occurred_at, key };

@@ -124,9 +124,9 @@ fn halves_go_to_the_even_minor_unit_of_the_target() {
 
 #[test]
 fn of_several_facts_for_one_day_the_newest_counts_in_any_order() {
-    let received = |at, key, rate_e12| {
+    let received = |at, key: u128, rate_e12| {
         let mut fact = rate("EUR/USD", date(2026, 1, 9), rate_e12);
-        (fact.meta.received_at, fact.meta.key) = (at, Digest(key));
+        (fact.meta.received_at, fact.meta.key) = (at, key.into());
         fact
     };
     let mut facts = vec![received(at(1), 9, WHOLE), received(at(2), 2, 3 * WHOLE), received(at(2), 1, 2 * WHOLE)];
