@@ -7,7 +7,7 @@ import duckdb
 
 source, target = sys.argv[1:3]
 connection = duckdb.connect()
-connection.execute("SET threads = 2; SET preserve_insertion_order = false")
+connection.execute("SET threads = 2; SET enable_progress_bar = false; SET preserve_insertion_order = false")
 started = time.perf_counter()
 connection.execute(f"""
 COPY (

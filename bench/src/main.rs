@@ -31,7 +31,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5_000)]
     rate: u64,
     /// Events in the imported file.
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 2_000_000)]
     events: u64,
     /// Rounds of the import.
     #[arg(long, default_value_t = 3)]

@@ -176,3 +176,65 @@ fn a_mapping_that_does_not_fit_its_file_takes_nothing_in() {
     command.args(["sql", "SELECT count(*) FROM raw.inbox WHERE source = 'stall'", "--format", "csv"]);
     assert!(done(command).ends_with("\n0\n"));
 }
+
+#[test]
+fn of_two_imports_of_one_file_at_once_each_row_comes_once() {
+    let stall = stall(60_000);
+    let data = stall.folder.path().join("lake");
+    // The lake's tables are made by neither of the two.
+    let small = stall.folder.path().join("small.csv");
+    sales(&small, 10);
+    done(import(&data, &stall.mapping, &small));
+    let both = [0, 1].map(|_| import(&data, &stall.mapping, &stall.file).spawn().unwrap());
+    let told = both.map(|child| child.wait_with_output().unwrap());
+    assert!(told.iter().any(|output| output.status.success()), "{told:?}");
+    for output in told.iter().filter(|output| !output.status.success()) {
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("another import of this file is at work; wait for it to end"), "{error}");
+    }
+    done(import(&data, &stall.mapping, &stall.file));
+    let mut command = tributary(&data, free_port());
+    let rows = "SELECT count(*), count(DISTINCT \"offset\"), max(\"offset\") FROM raw.inbox WHERE source = 'stall'
+        GROUP BY channel ORDER BY 1";
+    command.args(["sql", rows, "--format", "csv"]);
+    assert!(done(command).ends_with("\n60000,60000,59999\n"));
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_preview_says_what_a_replay_would_change_and_changes_nothing() {
+    let stall = stall(500);
+    let (data, config) = (stall.folder.path().join("lake"), stall.folder.path().join("config"));
+    copy_folder(&end_to_end::house::repository().join("config"), &config);
+    let mended = MAPPING.replace("price: amount", "price: amount * 2");
+    assert_ne!(mended, MAPPING);
+    fs::write(config.join("mappings/stall.yaml"), mended).unwrap();
+    done(import(&data, &stall.mapping, &stall.file));
+    let before = tables(&data);
+    let replay = |more: &[&str]| {
+        let mut command = tributary(&data, free_port());
+        command.arg("--config").arg(&config).args(["replay", "--source", "stall"]).args(more);
+        done(command)
+    };
+    let told = replay(&["--preview"]);
+    assert!(told.contains("preview, nothing is changed") && told.contains("gross_sales"), "{told}");
+    assert_eq!(tables(&data), before, "a preview changes nothing");
+    let moved = |told: &str| -> Vec<String> {
+        told.lines().filter(|line| line.contains("gross_sales")).map(str::to_owned).collect()
+    };
+    assert_eq!(moved(&replay(&["--preview"])), moved(&told), "and says the same again");
+    replay(&[]);
+    assert_ne!(tables(&data), before, "the replay changes it");
+}

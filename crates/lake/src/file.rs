@@ -1,11 +1,11 @@
 //! One Parquet file of a table: how it is sorted, written, described in the log, and read back.
 
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{borrow::Borrow, cmp::Ordering, collections::BTreeMap};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch},
     compute::{
-        LexicographicalComparator, SortColumn, concat_batches, filter_record_batch, lexsort_to_indices,
+        LexicographicalComparator, SortColumn, concat, concat_batches, filter_record_batch, lexsort_to_indices,
         take_record_batch,
     },
     datatypes::{DataType, Int64Type, TimestampMicrosecondType},
@@ -98,24 +98,30 @@ impl FileEntry {
     }
 }
 
-/// Sorts rows by the table's sort columns.
+/// Rows in the order of the table's sort columns. What is in order already is not moved.
 ///
 /// # Errors
 /// [`LakeError::Arrow`] where the batches do not share the table's schema.
-pub fn sort(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, LakeError> {
-    let all = concat_batches(&table.schema(), batches)?;
-    let keys: Vec<SortColumn> = table
-        .sort_columns()
-        .iter()
-        .filter_map(|name| all.column_by_name(name))
-        .map(|values| SortColumn { values: Arc::clone(values), options: None })
-        .collect();
-    // Doors and files bring their records in order; what is in order is not moved.
+pub fn sort(table: Table, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, LakeError> {
+    let keys = sort_keys(table, &batches)?;
+    let Some(rows) = keys.first().map(|key| key.values.len()) else { return Ok(batches) };
     let order = LexicographicalComparator::try_new(&keys)?;
-    if (1..all.num_rows()).all(|row| order.compare(row - 1, row) != Ordering::Greater) {
-        return Ok(all);
+    if (1..rows).all(|row| order.compare(row - 1, row) != Ordering::Greater) {
+        return Ok(batches);
     }
-    Ok(take_record_batch(&all, &lexsort_to_indices(&keys, None)?)?)
+    let all = concat_batches(&table.schema(), &batches)?;
+    Ok(vec![take_record_batch(&all, &lexsort_to_indices(&keys, None)?)?])
+}
+
+/// The sort columns of all batches, one after the other.
+pub(crate) fn sort_keys(table: Table, batches: &[impl Borrow<RecordBatch>]) -> Result<Vec<SortColumn>, LakeError> {
+    let of_column = |name: &&str| {
+        let missing = || LakeError::Corrupt { reason: format!("{} without its column {name}", table.folder()) };
+        let parts = batches.iter().map(|batch| Ok(batch.borrow().column_by_name(name).ok_or_else(missing)?.as_ref()));
+        let parts = parts.collect::<Result<Vec<_>, LakeError>>()?;
+        Ok((!parts.is_empty()).then(|| concat(&parts)).transpose()?.map(|values| SortColumn { values, options: None }))
+    };
+    table.sort_columns().iter().filter_map(|name| of_column(name).transpose()).collect()
 }
 
 /// A file that is written piece by piece, its rows in the table's order.

@@ -225,7 +225,9 @@ impl Lake {
         for run in commit.runs {
             let file = tokio::task::spawn_blocking(move || {
                 let mut writer = FileWriter::new(table)?;
-                writer.write(&file::sort(table, &run)?)?;
+                for rows in file::sort(table, run)? {
+                    writer.write(&rows)?;
+                }
                 writer.finish()
             });
             files.extend(file.await??);

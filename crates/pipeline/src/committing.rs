@@ -1,7 +1,7 @@
 //! One batch on its way into the tables: every table's file is made at once, then the log entries follow one by one, those
 //! of `outcomes` first.
 
-use std::{borrow::Borrow, collections::HashSet, sync::Arc};
+use std::{borrow::Borrow, collections::HashSet, num::NonZeroUsize, sync::Arc, thread};
 
 use arrow::array::RecordBatch;
 use lake::{Commit, Lake, Written};
@@ -49,6 +49,9 @@ pub(crate) async fn commit(
     }
     Ok(())
 }
+
+/// Fewer rows are not worth a thread.
+const PART_ROWS_MIN: usize = 8_192;
 
 struct Committing<'a> {
     lake: &'a Arc<Lake>,
@@ -109,14 +112,35 @@ impl Committing<'_> {
     async fn encoded<R: Stored>(
         &self,
         rows: Vec<impl Borrow<R> + Send + 'static>,
-    ) -> Result<RecordBatch, PipelineError> {
+    ) -> Result<Vec<RecordBatch>, PipelineError> {
         let known_at = self.known_at;
-        Ok(tokio::task::spawn_blocking(move || encode_facts::<R>(&rows, known_at)).await??)
+        let mut parts = Vec::new();
+        for part in parted(rows) {
+            parts.push(tokio::task::spawn_blocking(move || encode_facts::<R>(&part, known_at)));
+        }
+        let mut encoded = Vec::with_capacity(parts.len());
+        for part in parts {
+            encoded.push(part.await??);
+        }
+        Ok(encoded)
     }
 
-    async fn write(&self, table: Table, mut commit: Commit, rows: RecordBatch) -> Result<Written, PipelineError> {
-        commit.runs.push(vec![rows]);
+    async fn write(&self, table: Table, mut commit: Commit, rows: Vec<RecordBatch>) -> Result<Written, PipelineError> {
+        commit.runs.push(rows);
         commit.transactions.push((APPLICATION.to_owned(), self.known_at.0));
         Ok(self.lake.write(table, commit).await?)
     }
+}
+
+/// Rows in their order, in as many parts as can be worked on at once.
+fn parted<T>(mut rows: Vec<T>) -> Vec<Vec<T>> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let length = rows.len().div_ceil(cores).max(PART_ROWS_MIN);
+    let mut parts = Vec::new();
+    while rows.len() > length {
+        let rest = rows.split_off(length);
+        parts.push(std::mem::replace(&mut rows, rest));
+    }
+    parts.push(rows);
+    parts
 }

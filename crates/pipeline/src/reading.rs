@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, thread};
 use lake::Lake;
 use model::RawRecord;
 use normalization::Normalizer;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 
 use crate::{
     decisions,
@@ -16,35 +16,59 @@ use crate::{
 /// Records after which a batch is closed: whole files of the inbox are taken until it is passed.
 const BATCH_RECORDS_MAX: usize = 60_000;
 
-/// A batch that is being read while the one before it is committed.
-pub(crate) type ReadAhead = JoinHandle<Result<Vec<Read>, PipelineError>>;
+/// Batches that are being read while the one before them is committed: one lies ready while the next is read.
+pub(crate) type ReadAhead = mpsc::Receiver<Result<Vec<Read>, PipelineError>>;
 
 impl Stage {
     /// The next batch, read. Decisions come first and stand alone: a mapping is in force for all that is read after it.
     pub(crate) async fn next_batch(&mut self) -> Result<Vec<Read>, PipelineError> {
-        if let Some(ahead) = self.ahead.take() {
-            let batch = ahead.await??;
-            if !batch.is_empty() {
-                return Ok(batch);
+        if let Some(ahead) = &mut self.ahead {
+            match ahead.recv().await {
+                Some(Ok(batch)) if !batch.is_empty() => return Ok(batch),
+                Some(Err(error)) => {
+                    self.ahead = None;
+                    return Err(error);
+                }
+                _ => self.ahead = None,
             }
         }
         fetch(Arc::clone(&self.lake), self.adapters.normalizer(), self.positions()).await
     }
 
-    /// Starts to read what follows `batch`. After a decision nothing is read ahead, since it may change how.
+    /// Starts to read what follows `batch`, unless that is under way.
     pub(crate) fn read_ahead(&mut self, batch: &[Read]) {
-        if batch.iter().any(|read| !matches!(read.says, Says::Payload(_))) {
+        if self.ahead.is_some() || decides(batch) {
             return;
         }
         let mut positions = self.positions();
         advance(&mut positions, batch);
-        self.ahead = Some(tokio::spawn(fetch(Arc::clone(&self.lake), self.adapters.normalizer(), positions)));
+        let (lake, normalizer) = (Arc::clone(&self.lake), self.adapters.normalizer());
+        let (batches, ahead) = mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                let batch = fetch(Arc::clone(&lake), Arc::clone(&normalizer), positions.clone()).await;
+                let last = batch.as_ref().map_or(true, |batch| {
+                    advance(&mut positions, batch);
+                    // A small batch is the end of what waits: what comes next can still grow.
+                    batch.len() < BATCH_RECORDS_MAX || decides(batch)
+                });
+                if batches.send(batch).await.is_err() || last {
+                    return;
+                }
+            }
+        });
+        self.ahead = Some(ahead);
     }
 
     /// What the adapters in force make of records.
     pub(crate) async fn read(&self, records: Vec<RawRecord>) -> Result<Vec<Read>, PipelineError> {
         read(self.adapters.normalizer(), records).await
     }
+}
+
+/// True where a batch is of decisions, after which nothing is read ahead, since they may change how.
+fn decides(batch: &[Read]) -> bool {
+    batch.iter().any(|read| !matches!(read.says, Says::Payload(_)))
 }
 
 async fn fetch(
