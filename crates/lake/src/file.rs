@@ -103,14 +103,20 @@ impl FileEntry {
 /// # Errors
 /// [`LakeError::Arrow`] where the batches do not share the table's schema.
 pub fn sort(table: Table, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, LakeError> {
-    let keys = sort_keys(table, &batches)?;
-    let Some(rows) = keys.first().map(|key| key.values.len()) else { return Ok(batches) };
-    let order = LexicographicalComparator::try_new(&keys)?;
-    if (1..rows).all(|row| order.compare(row - 1, row) != Ordering::Greater) {
+    if is_sorted(table, &batches)? {
         return Ok(batches);
     }
+    let keys = sort_keys(table, &batches)?;
     let all = concat_batches(&table.schema(), &batches)?;
     Ok(vec![take_record_batch(&all, &lexsort_to_indices(&keys, None)?)?])
+}
+
+/// True where the rows of all batches, one after the other, are in the table's order.
+pub(crate) fn is_sorted(table: Table, batches: &[impl Borrow<RecordBatch>]) -> Result<bool, LakeError> {
+    let keys = sort_keys(table, batches)?;
+    let Some(rows) = keys.first().map(|key| key.values.len()) else { return Ok(true) };
+    let order = LexicographicalComparator::try_new(&keys)?;
+    Ok((1..rows).all(|row| order.compare(row - 1, row) != Ordering::Greater))
 }
 
 /// The sort columns of all batches, one after the other.

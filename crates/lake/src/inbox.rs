@@ -23,8 +23,17 @@ pub(crate) struct Recent(Mutex<RecentFiles>);
 
 #[derive(Debug, Default)]
 struct RecentFiles {
-    files: VecDeque<(String, Vec<RawRecord>, usize)>,
+    files: VecDeque<RecentFile>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct RecentFile {
+    name: String,
+    records: Vec<RawRecord>,
+    bytes: usize,
+    /// True until the file is in the table: these are the only copy that can be written anew.
+    pinned: bool,
 }
 
 impl Recent {
@@ -32,13 +41,19 @@ impl Recent {
         let bytes = records.iter().map(|record| record.payload.len()).sum();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.bytes += bytes;
-        held.files.push_back((name, records, bytes));
+        held.files.push_back(RecentFile { name, records, bytes, pinned: true });
         // Nobody reads what an import leaves to another process: the oldest go.
-        while held.bytes > RECENT_BYTES_MAX && held.files.len() > 1 {
-            if let Some((_, _, bytes)) = held.files.pop_front() {
-                held.bytes -= bytes;
-            }
+        while held.bytes > RECENT_BYTES_MAX
+            && let Some(oldest) = held.files.iter().position(|file| !file.pinned)
+            && let Some(file) = held.files.remove(oldest)
+        {
+            held.bytes -= file.bytes;
         }
+    }
+
+    fn unpin(&self, name: &str) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.files.iter_mut().filter(|file| file.name == name).for_each(|file| file.pinned = false);
     }
 
     fn is_full(&self) -> bool {
@@ -47,11 +62,20 @@ impl Recent {
 
     fn take(&self, name: &str) -> Option<Vec<RawRecord>> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = held.files.iter().position(|(file, _, _)| file == name)?;
-        let (_, records, bytes) = held.files.remove(at)?;
-        held.bytes -= bytes;
-        Some(records)
+        let at = held.files.iter().position(|file| file.name == name)?;
+        let file = held.files.remove(at)?;
+        held.bytes -= file.bytes;
+        Some(file.records)
     }
+}
+
+/// When a batch of records is large enough.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchLimit {
+    /// Records.
+    pub records: usize,
+    /// Bytes of their payloads.
+    pub bytes: usize,
 }
 
 /// Records whose file is on disk and in the table not yet.
@@ -101,11 +125,20 @@ impl Lake {
     /// records, of which none is stored.
     pub async fn publish_records(&self, appending: Appending) -> Result<(), (LakeError, Vec<RawRecord>)> {
         let Appending { written, records, .. } = appending;
-        let Some(name) = written.names.first().cloned() else { return Ok(()) };
+        let lost = || LakeError::Corrupt { reason: "records on their way into the inbox are gone".to_owned() };
+        let Some(name) = written.names.first().cloned() else { return Err((lost(), records)) };
         // Before the entry is seen, so that whoever reads it finds the records.
         self.recent.put(name.clone(), records);
-        let published = self.publish(written).await;
-        published.map_err(|failure| (failure, self.recent.take(&name).unwrap_or_default()))
+        match self.publish(written).await {
+            Ok(()) => {
+                self.recent.unpin(&name);
+                Ok(())
+            }
+            Err(failure) => match self.recent.take(&name) {
+                Some(records) => Err((failure, records)),
+                None => Err((lost(), Vec::new())),
+            },
+        }
     }
 
     /// True while so much waits in memory that more would have to be read from its files.
@@ -114,8 +147,8 @@ impl Lake {
         self.recent.is_full()
     }
 
-    /// Records of the inbox after `from` and, where `to` names their channel, up to it; whole files until
-    /// `records_max` is passed. In the order of (channel, offset).
+    /// Records of the inbox after `from` and, where `to` names their channel, up to it; whole files until `limit` is
+    /// passed. In the order of (channel, offset).
     ///
     /// # Errors
     /// [`LakeError`] where the inbox is unreadable.
@@ -123,7 +156,7 @@ impl Lake {
         &self,
         from: &BTreeMap<String, i64>,
         to: Option<&BTreeMap<String, i64>>,
-        records_max: usize,
+        limit: Option<BatchLimit>,
     ) -> Result<Vec<RawRecord>, LakeError> {
         let waits = |channel: &str, offset: i64| {
             from.get(channel).is_none_or(|&taken| offset > taken)
@@ -143,11 +176,13 @@ impl Lake {
             .collect();
         files.sort_by_key(|entry| (entry.constant_text("channel"), entry.integers("offset")));
         let mut records: Vec<RawRecord> = Vec::new();
+        let mut bytes = 0;
         for entry in files {
-            if records.len() >= records_max {
+            if limit.is_some_and(|limit| records.len() >= limit.records || bytes >= limit.bytes) {
                 break;
             }
             let read = self.inbox_file(entry).await?;
+            bytes += read.iter().map(|record| record.payload.len()).sum::<usize>();
             records.extend(read.into_iter().filter(|record| waits(&record.channel, record.offset)));
         }
         records.sort_by(|a, b| (&a.channel, a.offset).cmp(&(&b.channel, b.offset)));
@@ -189,5 +224,39 @@ impl Lake {
             records.extend(tables::inbox::read(&batch)?);
         }
         Ok(records)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::UtcMillis;
+
+    use super::*;
+    use crate::disk::DiskSyncs;
+
+    #[tokio::test]
+    async fn a_batch_ends_after_the_file_that_passes_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(folder.path(), Arc::new(DiskSyncs)).await.unwrap();
+        for offset in 0..4 {
+            let record = RawRecord {
+                source: "web".into(),
+                channel: "door".into(),
+                offset,
+                received_at: UtcMillis(offset),
+                headers: Arc::default(),
+                payload: vec![b'x'; 100].into(),
+            };
+            let last = (offset > 0).then_some(offset - 1);
+            let appending = lake.write_records("door", last, vec![record]).await.unwrap().unwrap();
+            lake.publish_records(appending).await.map_err(|(error, _)| error).unwrap();
+        }
+        let count = async |records, bytes| {
+            let limit = Some(BatchLimit { records, bytes });
+            lake.inbox_between(&BTreeMap::new(), None, limit).await.unwrap().len()
+        };
+        assert_eq!((count(2, 1_000).await, count(10, 150).await, count(10, 1_000).await), (2, 2, 4));
     }
 }

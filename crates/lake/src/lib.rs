@@ -20,5 +20,5 @@ pub mod supersede;
 
 pub use disk::{DiskSyncs, Syncs};
 pub use file::{FileEntry, WrittenFile};
-pub use inbox::Appending;
+pub use inbox::{Appending, BatchLimit};
 pub use lake::{Commit, Lake, LakeError, Snapshot, WriterLock, Written};

@@ -1,10 +1,11 @@
 //! Sorted runs become one, as streams: of each run a few thousand rows are in memory, whatever its length.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ops::Range, sync::Arc};
 
 use arrow::{
     array::RecordBatch,
     compute::{LexicographicalComparator, interleave_record_batch},
+    datatypes::Field,
     error::ArrowError,
 };
 use bytes::Bytes;
@@ -34,6 +35,8 @@ struct Cursor {
     later: Batches,
     /// The rows at hand, of which none is written yet.
     rows: RecordBatch,
+    /// The row before them.
+    before: Option<RecordBatch>,
 }
 
 /// Merges runs into one file.
@@ -44,20 +47,19 @@ pub(crate) fn merge(table: Table, runs: Vec<Run>) -> Result<Option<WrittenFile>,
     let mut writer = FileWriter::new(table)?;
     let mut cursors = Vec::with_capacity(runs.len());
     for run in runs {
-        let mut later = batches(table, run)?;
-        if let Some(rows) = next(&mut later)? {
-            cursors.push(Cursor { later, rows });
+        let rows = RecordBatch::new_empty(table.schema());
+        let mut cursor = Cursor { later: batches(table, run)?, rows, before: None };
+        if cursor.fill(table)? {
+            cursors.push(cursor);
         }
     }
     while !cursors.is_empty() {
         writer.write(&next_piece(table, &mut cursors)?)?;
         let mut unfinished = Vec::with_capacity(cursors.len());
         for mut cursor in cursors {
-            if cursor.rows.num_rows() == 0 {
-                let Some(rows) = next(&mut cursor.later)? else { continue };
-                cursor.rows = rows;
+            if cursor.rows.num_rows() > 0 || cursor.fill(table)? {
+                unfinished.push(cursor);
             }
-            unfinished.push(cursor);
         }
         cursors = unfinished;
     }
@@ -69,28 +71,28 @@ fn next_piece(table: Table, cursors: &mut [Cursor]) -> Result<RecordBatch, LakeE
     let at_hand: Vec<&RecordBatch> = cursors.iter().map(|cursor| &cursor.rows).collect();
     let keys = file::sort_keys(table, &at_hand)?;
     let order = LexicographicalComparator::try_new(&keys)?;
-    let mut starts = Vec::with_capacity(cursors.len());
     let mut end = 0;
-    for cursor in cursors.iter() {
-        starts.push(end);
+    let spans = cursors.iter().map(|cursor| {
+        let start = end;
         end += cursor.rows.num_rows();
-    }
-    let ends = starts.iter().skip(1).copied().chain([end]);
-    let last_rows = ends.clone().map(|end| end - 1);
+        start..end
+    });
+    let spans: Vec<Range<usize>> = spans.collect();
+    let last_rows = spans.iter().map(|span| span.end - 1);
     let Some(bound) = last_rows.min_by(|a, b| order.compare(*a, *b)) else {
         return Ok(RecordBatch::new_empty(table.schema()));
     };
-    let mut places = Vec::new();
-    for (run, (start, end)) in starts.iter().copied().zip(ends).enumerate() {
-        let ready = (start..end).take_while(|row| order.compare(*row, bound) != Ordering::Greater);
-        places.extend(ready.map(|row| (row, run)));
+    let (mut places, mut taken) = (Vec::new(), Vec::with_capacity(spans.len()));
+    for (run, span) in spans.into_iter().enumerate() {
+        let before = places.len();
+        let ready = span.clone().take_while(|row| order.compare(*row, bound) != Ordering::Greater);
+        places.extend(ready.map(|row| (row, run, row - span.start)));
+        taken.push(places.len() - before);
     }
     // The standard sort finds the runs and merges them.
-    places.sort_by(|(a, _), (b, _)| order.compare(*a, *b));
-    let rows: Vec<(usize, usize)> = places.iter().map(|(row, run)| (*run, row - starts[*run])).collect();
+    places.sort_by(|(a, ..), (b, ..)| order.compare(*a, *b));
+    let rows: Vec<(usize, usize)> = places.into_iter().map(|(_, run, row)| (run, row)).collect();
     let piece = interleave_record_batch(&at_hand, &rows)?;
-    let mut taken = vec![0; cursors.len()];
-    places.iter().for_each(|(_, run)| taken[*run] += 1);
     for (cursor, taken) in cursors.iter_mut().zip(taken) {
         cursor.rows = cursor.rows.slice(taken, cursor.rows.num_rows() - taken);
     }
@@ -105,15 +107,39 @@ fn batches(table: Table, run: Run) -> Result<Batches, LakeError> {
     Ok(Box::new(file::sort(table, file::from_parquet(run.bytes, &[])?)?.into_iter().map(Ok)))
 }
 
-/// The next rows of a run, if there are any.
-fn next(batches: &mut Batches) -> Result<Option<RecordBatch>, LakeError> {
-    for batch in batches {
-        let batch = batch?;
-        if batch.num_rows() > 0 {
-            return Ok(Some(batch));
+impl Cursor {
+    /// Takes the next rows of the run; false where there are none.
+    fn fill(&mut self, table: Table) -> Result<bool, LakeError> {
+        for batch in &mut self.later {
+            let rows = conformed(table, &batch?)?;
+            if rows.num_rows() == 0 {
+                continue;
+            }
+            let following: Vec<&RecordBatch> = self.before.iter().chain([&rows]).collect();
+            // Rows out of order would be merged to no end.
+            if !file::is_sorted(table, &following)? {
+                let reason = format!("a file of {} says that its rows are in order, and they are not", table.folder());
+                return Err(LakeError::Corrupt { reason });
+            }
+            self.before = Some(rows.slice(rows.num_rows() - 1, 1));
+            self.rows = rows;
+            return Ok(true);
         }
+        Ok(false)
     }
-    Ok(None)
+}
+
+/// The table's columns, whatever else a file holds and in whatever order.
+fn conformed(table: Table, rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
+    let schema = table.schema();
+    let column = |field: &Arc<Field>| {
+        let missing = || LakeError::Corrupt {
+            reason: format!("a file of {} is without its column {}", table.folder(), field.name()),
+        };
+        rows.column_by_name(field.name()).cloned().ok_or_else(missing)
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    Ok(RecordBatch::try_new(schema, columns)?)
 }
 
 #[cfg(test)]
@@ -172,6 +198,15 @@ mod tests {
             [of(&read), of(&all)].map(|[_, _, at]| at.to_data().buffers()[0].typed_data::<i64>().to_vec());
         instants.iter_mut().for_each(|instants| instants.sort_unstable());
         assert_eq!(instants[0], instants[1], "no row is lost or doubled");
+    }
+
+    #[test]
+    fn a_file_that_only_says_it_is_in_order_is_refused() {
+        for rows in [rows(3, 9_000), rows(1, 20_000)] {
+            let run = Run { bytes: file(vec![rows]).bytes, sorted: true };
+            let error = merge(Table::Outcomes, vec![run]).expect_err("refused").to_string();
+            assert!(error.contains("says that its rows are in order"), "{error}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Rank {
     pub content: Digest,
 }
 
-/// In how many parts keys are kept, so that one grows at a time.
+/// In how many parts keys are kept, so that they do not all grow at once.
 const PARTS: usize = 32;
 
 /// Keys with the rank of the copy in force. About 60 bytes a key.
@@ -28,12 +28,12 @@ impl Copies {
     /// The rank of the copy in force.
     #[must_use]
     pub fn get(&self, key: Digest) -> Option<Rank> {
-        self.parts[part(key)].get(&key).copied()
+        self.part(key).get(&key).copied()
     }
 
     /// Puts a copy in force where no better one is. Returns the one that was in force.
     pub fn offer(&mut self, key: Digest, rank: Rank) -> Option<Rank> {
-        match self.parts[part(key)].entry(key) {
+        match self.part_mut(key).entry(key) {
             Entry::Vacant(entry) => {
                 entry.insert(rank);
                 None
@@ -48,7 +48,7 @@ impl Copies {
 
     /// Forgets a key, whose records are read again.
     pub fn remove(&mut self, key: Digest) {
-        self.parts[part(key)].remove(&key);
+        self.part_mut(key).remove(&key);
     }
 
     /// Keys known.
@@ -75,13 +75,21 @@ impl Copies {
             if outcome.value(row) != Outcome::Duplicate.name() {
                 let rank = Rank { received_at: received_at.get(row), content: content.get(row)? };
                 let key = key.get(row)?;
-                self.parts[part(key)].insert(key, rank);
+                self.part_mut(key).insert(key, rank);
             }
         }
         Ok(())
     }
+
+    fn part(&self, key: Digest) -> &HashMap<Digest, Rank> {
+        self.parts.get(number(key)).expect("a remainder is below the number of parts")
+    }
+
+    fn part_mut(&mut self, key: Digest) -> &mut HashMap<Digest, Rank> {
+        self.parts.get_mut(number(key)).expect("a remainder is below the number of parts")
+    }
 }
 
-fn part(key: Digest) -> usize {
+fn number(key: Digest) -> usize {
     (key.to_u128() % PARTS as u128) as usize
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, thread};
 
-use lake::Lake;
+use lake::{BatchLimit, Lake};
 use model::RawRecord;
 use normalization::Normalizer;
 use tokio::sync::mpsc;
@@ -13,8 +13,8 @@ use crate::{
     stage::{PipelineError, Stage, advance},
 };
 
-/// Records after which a batch is closed: whole files of the inbox are taken until it is passed.
-const BATCH_RECORDS_MAX: usize = 60_000;
+/// Whole files of the inbox are taken until a batch is this large.
+const BATCH: BatchLimit = BatchLimit { records: 60_000, bytes: 48 << 20 };
 
 /// Batches that are being read while the one before them is committed: one lies ready while the next is read.
 pub(crate) type ReadAhead = mpsc::Receiver<Result<Vec<Read>, PipelineError>>;
@@ -24,7 +24,12 @@ impl Stage {
     pub(crate) async fn next_batch(&mut self) -> Result<Vec<Read>, PipelineError> {
         if let Some(ahead) = &mut self.ahead {
             match ahead.recv().await {
-                Some(Ok(batch)) if !batch.is_empty() => return Ok(batch),
+                Some(Ok(batch)) if !batch.is_empty() => {
+                    if is_last(&batch) {
+                        self.ahead = None;
+                    }
+                    return Ok(batch);
+                }
                 Some(Err(error)) => {
                     self.ahead = None;
                     return Err(error);
@@ -49,8 +54,7 @@ impl Stage {
                 let batch = fetch(Arc::clone(&lake), Arc::clone(&normalizer), positions.clone()).await;
                 let last = batch.as_ref().map_or(true, |batch| {
                     advance(&mut positions, batch);
-                    // A small batch is the end of what waits: what comes next can still grow.
-                    batch.len() < BATCH_RECORDS_MAX || decides(batch)
+                    is_last(batch)
                 });
                 if batches.send(batch).await.is_err() || last {
                     return;
@@ -71,17 +75,23 @@ fn decides(batch: &[Read]) -> bool {
     batch.iter().any(|read| !matches!(read.says, Says::Payload(_)))
 }
 
+/// True where nothing is read ahead after a batch. One that is small is the end of what waits: what comes next can still
+/// grow.
+fn is_last(batch: &[Read]) -> bool {
+    batch.len() < BATCH.records || decides(batch)
+}
+
 async fn fetch(
     lake: Arc<Lake>,
     normalizer: Arc<Normalizer>,
     positions: BTreeMap<String, i64>,
 ) -> Result<Vec<Read>, PipelineError> {
     let all = BTreeMap::from([(decisions::CHANNEL.to_owned(), i64::MAX)]);
-    let decided = lake.inbox_between(&positions, Some(&all), BATCH_RECORDS_MAX).await?;
+    let decided = lake.inbox_between(&positions, Some(&all), Some(BATCH)).await?;
     if !decided.is_empty() {
         return read(normalizer, decisions::next_batch(decided)).await;
     }
-    let records = lake.inbox_between(&positions, None, BATCH_RECORDS_MAX).await?;
+    let records = lake.inbox_between(&positions, None, Some(BATCH)).await?;
     // A decision that came in since goes first: records behind it may need it.
     let decided: Vec<RawRecord> = records.iter().filter(|record| decisions::is_decision(record)).cloned().collect();
     let batch = if decided.is_empty() { records } else { decisions::next_batch(decided) };

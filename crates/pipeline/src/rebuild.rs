@@ -30,7 +30,7 @@ impl Stage {
         let mut records = 0;
         for group in groups(&instants) {
             let Some(end) = group.last() else { continue };
-            let mut waiting = self.lake.inbox_between(&from, Some(&end.positions), usize::MAX).await?;
+            let mut waiting = self.lake.inbox_between(&from, Some(&end.positions), None).await?;
             for row in group {
                 let taken =
                     |record: &RawRecord| row.positions.get(&*record.channel).is_some_and(|end| record.offset <= *end);

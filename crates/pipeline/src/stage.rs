@@ -147,25 +147,17 @@ impl Stage {
         compact(Arc::clone(&self.lake), self.positions(), Arc::clone(&self.lock)).await
     }
 
-    /// Merges small files beside the batches, unless that is under way. True while there may be more to do.
-    ///
-    /// # Errors
-    /// [`PipelineError::Lake`] of the merge that ended; nothing has changed in its table.
-    pub async fn compact_beside(&mut self) -> Result<bool, PipelineError> {
+    /// Merges small files beside the batches, unless that is under way. What a merge could not do, a later one will.
+    pub async fn compact_beside(&mut self) {
         if self.merging.as_ref().is_some_and(|merging| !merging.is_finished()) {
-            return Ok(true);
+            return;
         }
-        let merged = self.merged().await?;
+        self.settle_files().await;
         let (lake, lock) = (Arc::clone(&self.lake), Arc::clone(&self.lock));
         self.merging = Some(tokio::spawn(compact(lake, self.positions(), lock)));
-        Ok(merged)
     }
 
-    /// Waits for the merge that is under way. True where it changed something.
-    ///
-    /// # Errors
-    /// As [`Stage::compact_beside`].
-    pub async fn merged(&mut self) -> Result<bool, PipelineError> {
+    async fn merged(&mut self) -> Result<bool, PipelineError> {
         match self.merging.take() {
             Some(merging) => merging.await?,
             None => Ok(false),
@@ -310,7 +302,7 @@ impl Stage {
             }
         }
         if let Some(known_at) = known_at {
-            let records = self.lake.inbox_between(&before, Some(&end), usize::MAX).await?;
+            let records = self.lake.inbox_between(&before, Some(&end), None).await?;
             info!(records = records.len(), %known_at, "finishing a batch that was not published");
             let batch = self.read(records).await?;
             self.publish(batch, known_at, true).await?;
