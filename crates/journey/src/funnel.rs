@@ -11,10 +11,13 @@
 //! [`run`] is the short way for the commonest funnel: all steps required, in order, under one total window.
 
 mod any_order;
+mod counts;
 mod fill;
 mod fold;
+mod group;
 mod matching;
 mod passes;
+mod report;
 mod runs;
 mod shape;
 mod track;
@@ -24,6 +27,8 @@ use model::{FunnelDefinition, UtcMillis};
 use crate::JourneyError;
 
 pub use fold::FunnelFold;
+pub use group::FunnelGroup;
+pub use report::{FunnelLine, FunnelReport, FunnelTable, SurvivalStep};
 pub use runs::{BreakdownRow, FunnelEvent, FunnelOutcome, FunnelOutcomes, StepMatch};
 pub use shape::{BreakdownRule, EntryRule, Funnel, FunnelExclusion, FunnelMode, FunnelTerms, StepRule};
 

@@ -24,8 +24,9 @@ mod decay;
 pub use assignment::{Assignment, IndexedSession, OrderHints, Reason, SessionIndex, Sighting, assign};
 pub use credits::{Credits, Shares, split};
 pub use funnel::{
-    BreakdownRow, BreakdownRule, EntryRange, EntryRule, Funnel, FunnelEvent, FunnelExclusion, FunnelFold, FunnelMode,
-    FunnelOutcome, FunnelOutcomes, FunnelRun, FunnelShape, FunnelTerms, StepEvent, StepMatch, StepRule, run,
+    BreakdownRow, BreakdownRule, EntryRange, EntryRule, Funnel, FunnelEvent, FunnelExclusion, FunnelFold, FunnelGroup,
+    FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport, FunnelRun, FunnelShape, FunnelTable,
+    FunnelTerms, StepEvent, StepMatch, StepRule, SurvivalStep, run,
 };
 pub use sessions::{SessionEvent, SessionRule, SessionSpan, sessions};
 pub use tally::{FunnelTally, tally};
