@@ -11,7 +11,7 @@ use journey::{
 };
 use model::UtcMillis;
 
-use crate::case::{Breakdown, Entry, Event, Mode, Options, refused};
+use crate::case::{Breakdown, Entry, Event, Exclusion, Mode, Options, refused};
 use crate::generator::case;
 use crate::oracle::{Row, Run};
 use crate::report::{AtTime, Line, Report, Table, report};
@@ -164,11 +164,45 @@ fn table(table: &FunnelTable, row: Option<Row>, people: &People) -> Table {
 
 #[test]
 fn the_fold_says_what_the_oracle_says() {
-    let cases = setting("TRIBUTARY_FUNNEL_CASES").unwrap_or(CASES);
+    compare(CASES, case);
+}
+
+/// The generator seldom draws all at once: a strict funnel of many optional steps, each with a window that ends exactly
+/// at an event, and few events that do not break a chain.
+#[test]
+fn the_fold_says_what_the_oracle_says_where_optional_steps_excuse_others() {
+    compare(CASES, |rng| {
+        let (mut units, mut options) = case(rng);
+        let instants: Vec<i64> = units.iter().flatten().map(|event| event.at).collect();
+        let apart = |rng: &mut Rng| {
+            let [one, other] = [0, 1].map(|_| *rng.choice(&instants).unwrap_or(&0));
+            (one - other).abs()
+        };
+        if options.mode == Mode::AnyOrder {
+            options.breakdown = Breakdown::Last;
+        }
+        options.mode = Mode::Strict;
+        options.exclusions.retain(|_| rng.bool());
+        let kept = |options: &Options, step: usize| options.exclusions.iter().any(|e| e.from == step || e.to == step);
+        for step in 1..options.steps.len() {
+            options.steps[step].optional = !kept(&options, step) && rng.u8(0..10) < 6;
+            options.steps[step].window_ms = (rng.u8(0..10) < 6).then(|| apart(rng));
+        }
+        for event in units.iter_mut().flatten() {
+            event.session_event |= rng.u8(0..10) < 7;
+        }
+        (units, options)
+    });
+}
+
+/// Asks both about as many cases as the environment says.
+fn compare(cases: u64, case: impl Fn(&mut Rng) -> (Vec<Vec<Event>>, Options)) {
+    let cases = setting("TRIBUTARY_FUNNEL_CASES").unwrap_or(cases);
     let first = setting("TRIBUTARY_FUNNEL_SEED").unwrap_or(0);
     let mut compared = 0_u64;
     for seed in first..first + cases {
         let (units, options) = case(&mut Rng::with_seed(seed));
+        assert_eq!(refused(&options), None);
         let (expected, found) = (report(&units, &options), answer(&units, &options));
         if expected != found {
             let (units, options) = shrink(units, options);
@@ -181,6 +215,80 @@ fn the_fold_says_what_the_oracle_says() {
         }
     }
     println!("{cases} cases from seed {first} agree: {compared} runs and their reports");
+}
+
+/// A cached answer minus the touched units as they were plus the same as they are is the fresh answer, in any order.
+#[test]
+fn groups_add_and_subtract_exactly() {
+    for seed in 0..CASES / 4 {
+        let mut rng = Rng::with_seed(seed);
+        let (before, options) = case(&mut rng);
+        // The units of another case as others of this one: what they did after a commit.
+        let after: Vec<Vec<Event>> = case(&mut rng).0.into_iter().cycle().take(before.len()).collect();
+        let funnel = Funnel::new(terms(&options)).expect("the law accepts the generator's cases");
+        let of = |log: &Vec<Event>| group(std::slice::from_ref(log), &options, &funnel);
+        let mut fresh = before.clone();
+        let mut cached = group(&before, &options, &funnel);
+        let (mut earlier, mut later) = (FunnelGroup::new(&funnel), FunnelGroup::new(&funnel));
+        for unit in (0..before.len()).filter(|_| rng.bool()) {
+            fresh[unit].clone_from(&after[unit]);
+            earlier += &of(&before[unit]);
+            later += &of(&after[unit]);
+        }
+        let fresh = group(&fresh, &options, &funnel);
+        let mut owed = cached.clone();
+        owed -= &earlier;
+        owed += &later;
+        assert_eq!(owed, fresh, "seed {seed}");
+        assert_eq!(owed.report(), fresh.report(), "seed {seed}");
+        cached += &later;
+        cached -= &earlier;
+        assert_eq!(cached.report(), fresh.report(), "seed {seed}, in the other order");
+        cached -= &fresh;
+        assert_eq!(cached, FunnelGroup::new(&funnel), "seed {seed}, nothing is left");
+    }
+}
+
+/// The group of these units.
+fn group(units: &[Vec<Event>], options: &Options, funnel: &Funnel) -> FunnelGroup {
+    let mut group = FunnelGroup::new(funnel);
+    let mut fold = FunnelFold::new(funnel.clone());
+    let range = EntryRange { from: UtcMillis(options.range.0), to: UtcMillis(options.range.1) };
+    for log in units {
+        let events = events(log, options).1;
+        for outcome in fold.run(&events, range, UtcMillis(options.horizon)).iter() {
+            group.add(&outcome, i32::try_from(outcome.entry.at.0.div_euclid(DAY_MS)).expect("days of small cases"));
+        }
+    }
+    group
+}
+
+/// What one refuses the other refuses.
+#[test]
+fn both_refuse_the_same_terms() {
+    let mut refusals = 0;
+    for seed in 0..CASES {
+        let mut rng = Rng::with_seed(seed);
+        let (_, mut options) = case(&mut rng);
+        let steps = options.steps.len();
+        match rng.u8(0..7) {
+            0 => options.mode = Mode::AnyOrder,
+            1 => options.steps[rng.usize(0..steps)].optional = true,
+            2 => options.steps[rng.usize(0..steps)].window_ms = Some(1),
+            3 => options.entry = Entry::Every,
+            4 => options.breakdown = Breakdown::Step(rng.usize(0..steps + 2)),
+            5 => options.exclusions.push(Exclusion {
+                matches: 1,
+                from: rng.usize(0..steps + 1),
+                to: rng.usize(0..steps + 1),
+            }),
+            _ => options.steps.truncate(rng.usize(0..steps)),
+        }
+        let found = Funnel::new(terms(&options));
+        assert_eq!(found.is_err(), refused(&options).is_some(), "seed {seed}: {found:?} {options:?}");
+        refusals += u64::from(found.is_err());
+    }
+    assert!(refusals * 5 > CASES, "only {refusals} of {CASES} are refused");
 }
 
 /// The same disagreement on fewer events, options and steps.
