@@ -11,9 +11,11 @@
 //! [`run`] is the short way for the commonest funnel: all steps required, in order, under one total window.
 
 mod any_order;
+mod backward;
 mod counts;
 mod fill;
 mod fold;
+mod forward;
 mod group;
 mod matching;
 mod passes;

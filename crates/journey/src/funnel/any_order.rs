@@ -1,8 +1,6 @@
 //! `any_order`: the best window that starts at a step event. Starts × n² to n³: of each step only the first n events of a
 //! window can be needed, as the others take at most n − 1 of them.
 
-use model::UtcMillis;
-
 use super::{
     matching::{Matching, Raising, bits},
     passes::Course,
@@ -27,7 +25,7 @@ impl Windows {
         let (mut best, mut found) = (0, 0..0);
         let mut behind = 0;
         for (index, instant) in track.instants.iter().enumerate() {
-            if instant.mask == 0 || !course.range.contains(UtcMillis(instant.at)) {
+            if instant.mask == 0 || !course.admits(instant.at) {
                 continue;
             }
             let limit = funnel.terms().total_window_ms.map_or(i64::MAX, |window| instant.at.saturating_add(window));

@@ -38,6 +38,8 @@ pub struct FunnelFold {
 #[derive(Debug, Clone, Copy)]
 struct Asked<'a> {
     events: &'a [FunnelEvent],
+    /// First position that a chain can use, and one after the last.
+    positions: (u32, u32),
     range: EntryRange,
     horizon: UtcMillis,
     /// `first`: instant of the latest entry in the range.
@@ -72,15 +74,19 @@ impl FunnelFold {
     /// The outcomes of ONE unit that entered in the range, as they stand at `horizon`, by default the AS OF instant.
     ///
     /// `events` are sorted by (instant, key), fewer than 2³², and may reach beyond the range's end: later steps may lie
-    /// there. Under `every` they must reach back before its start, too: an entry there has its own later events. The
-    /// horizon hides no event: it only judges maturity and censors.
+    /// there. The horizon hides no event: it only judges maturity and censors.
     pub fn run(&mut self, events: &[FunnelEvent], range: EntryRange, horizon: UtcMillis) -> FunnelOutcomes<'_> {
         debug_assert!(events.is_sorted_by_key(|event| event.at), "funnel events are sorted by (instant, key)");
         self.outcomes.clear();
         self.matches.clear();
-        if let Some(last_entry_at) = last_entry(events, &self.funnel, range) {
-            let asked = Asked { events, range, horizon, last_entry_at };
-            self.find_sessions(events);
+        if let Some((first, last)) = entries(events, &self.funnel, range) {
+            let (first_at, last_entry_at) = (events[first].at, events[last].at);
+            // No chain has an event outside these.
+            let until = self.funnel.terms().total_window_ms.map_or(i64::MAX, |window| last_entry_at.plus_ms(window).0);
+            let start = events[..first].iter().rposition(|event| event.at < first_at).map_or(0, |before| before + 1);
+            let end = last + events[last..].partition_point(|event| event.at.0 <= until);
+            let asked = Asked { events, positions: (start as u32, end as u32), range, horizon, last_entry_at };
+            self.find_sessions(&events[start..end]);
             match self.funnel.terms().entry {
                 EntryRule::First => self.run_first(asked),
                 EntryRule::Every => self.run_every(asked),
@@ -98,19 +104,23 @@ impl FunnelFold {
 
     /// Builds the track of the next held value; of all events where none is held. What to call it with next, or `None`
     /// after the last.
-    fn next_track(&mut self, events: &[FunnelEvent], from: usize) -> Option<usize> {
+    fn next_track(&mut self, asked: Asked<'_>, from: usize) -> Option<usize> {
+        let positions = asked.positions.0..asked.positions.1;
         if !self.funnel.terms().held {
-            self.track.build(&self.funnel, events, 0..events.len() as u32, &self.sessions);
-            return (from == 0).then_some(1);
+            if from > 0 {
+                return None;
+            }
+            self.track.build(&self.funnel, asked.events, positions, &self.sessions);
+            return Some(1);
         }
         if from == 0 {
-            let held = |(event, position): (&FunnelEvent, u32)| event.held.map(|held| (held, position));
+            let held = |position: u32| asked.events[position as usize].held.map(|held| (held, position));
             self.by_held.clear();
-            self.by_held.extend(events.iter().zip(0..).filter_map(held));
+            self.by_held.extend(positions.filter_map(held));
             self.by_held.sort_unstable();
         }
         let group = self.by_held[from..].chunk_by(|a, b| a.0 == b.0).next()?;
-        self.track.build(&self.funnel, events, group.iter().map(|(_, position)| *position), &self.sessions);
+        self.track.build(&self.funnel, asked.events, group.iter().map(|(_, position)| *position), &self.sessions);
         Some(from + group.len())
     }
 
@@ -118,7 +128,7 @@ impl FunnelFold {
     fn run_first(&mut self, asked: Asked<'_>) {
         self.best.clear();
         let mut from = 0;
-        while let Some(next) = self.next_track(asked.events, from) {
+        while let Some(next) = self.next_track(asked, from) {
             from = next;
             let instants = 0..self.track.instants.len();
             let course = Course { funnel: &self.funnel, track: &self.track, instants, range: asked.range };
@@ -145,7 +155,7 @@ impl FunnelFold {
     /// The best chain of each entry in the range.
     fn run_every(&mut self, asked: Asked<'_>) {
         let mut from = 0;
-        while let Some(next) = self.next_track(asked.events, from) {
+        while let Some(next) = self.next_track(asked, from) {
             from = next;
             for number in 0..self.track.entries.len() {
                 let entry = self.track.entries[number];
@@ -238,9 +248,10 @@ fn is_seen(event: &FunnelEvent, funnel: &Funnel) -> bool {
     !funnel.terms().held || event.held.is_some()
 }
 
-/// Instant of the latest entry in the range: a match of step 1, in `any_order` of any step.
-fn last_entry(events: &[FunnelEvent], funnel: &Funnel, range: EntryRange) -> Option<UtcMillis> {
+/// Positions of the first and the last entry in the range: matches of step 1, in `any_order` of any step.
+fn entries(events: &[FunnelEvent], funnel: &Funnel, range: EntryRange) -> Option<(usize, usize)> {
     let mask = if funnel.terms().mode == FunnelMode::AnyOrder { funnel.step_mask() } else { 1 };
-    let enters = |event: &&FunnelEvent| event.step_mask & mask != 0 && range.contains(event.at);
-    events.iter().rfind(|event| enters(event) && is_seen(event, funnel)).map(|event| event.at)
+    let enters =
+        |event: &FunnelEvent| event.step_mask & mask != 0 && range.contains(event.at) && is_seen(event, funnel);
+    Some((events.iter().position(enters)?, events.iter().rposition(enters)?))
 }
