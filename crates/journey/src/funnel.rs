@@ -1,16 +1,38 @@
-//! Ordered funnels (section 8): the best chain of one unit, found in a forward and a backward pass, N events × n steps.
+//! Funnels (section 8): how far each unit got through a series of steps, N events × n steps.
 //!
-//! All steps are required, under one total window, with entry rule `first`. A chain is a sequence of distinct events with
-//! non-decreasing instants, one per step from the first on. Events at one instant match in any needed order, whatever
-//! their keys. The best chain is the one with the furthest step; then the earliest entry, completion and matches between
-//! in step order; then the least keys in step order.
+//! In reading order: a [`Funnel`] is what is asked, [`FunnelEvent`]s are what a unit did, a [`FunnelFold`] makes
+//! [`FunnelOutcomes`] of them, and a [`FunnelGroup`] adds these up to a [`FunnelReport`].
+//!
+//! A chain is a sequence of distinct events with non-decreasing instants, one a step from the first on. Events at one
+//! instant match in any needed order, whatever their keys. The best chain is the one with the furthest required step;
+//! then the earliest entry, completion and required matches between in step order; then the most optional steps; then
+//! the earliest instants and least keys in step order.
+//!
+//! [`run`] is the short way for the commonest funnel: all steps required, in order, under one total window.
+
+mod any_order;
+mod backward;
+mod counts;
+mod fill;
+mod fold;
+mod forward;
+mod group;
+mod matching;
+mod passes;
+mod report;
+mod runs;
+mod shape;
+mod track;
 
 use model::{FunnelDefinition, UtcMillis};
 
-use crate::{
-    JourneyError,
-    instant::{least_match, steps_matched},
-};
+use crate::JourneyError;
+
+pub use fold::FunnelFold;
+pub use group::FunnelGroup;
+pub use report::{FunnelLine, FunnelReport, FunnelTable, SurvivalStep};
+pub use runs::{BreakdownRow, FunnelEvent, FunnelOutcome, FunnelOutcomes, StepMatch};
+pub use shape::{BreakdownRule, EntryRule, Funnel, FunnelExclusion, FunnelMode, FunnelTerms, StepRule};
 
 /// One event that satisfies a step or several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +80,6 @@ pub struct FunnelRun {
     pub mature_at: UtcMillis,
 }
 
-impl StepEvent {
-    /// True where the event satisfies the step, counted from 0 and below 32.
-    pub(crate) fn satisfies(&self, step: usize) -> bool {
-        self.step_mask >> step & 1 == 1
-    }
-}
-
 impl FunnelShape {
     /// Most steps of a funnel.
     pub const STEPS_MAX: usize = 32;
@@ -91,9 +106,15 @@ impl FunnelShape {
         self.steps
     }
 
-    /// True where a match at `at` is within the window of an entry at `entered_at`.
-    fn spans(&self, entered_at: UtcMillis, at: UtcMillis) -> bool {
-        at <= entered_at.plus_ms(self.window_ms)
+    /// The same as the funnel that a fold runs.
+    #[must_use]
+    pub fn funnel(&self) -> Funnel {
+        let terms = FunnelTerms {
+            steps: vec![StepRule::default(); self.steps],
+            total_window_ms: Some(self.window_ms),
+            ..FunnelTerms::default()
+        };
+        Funnel::new(terms).expect("a shape has 1 to 32 required steps and a window that is not negative")
     }
 }
 
@@ -109,7 +130,9 @@ impl EntryRange {
     /// Every instant.
     pub const ALL: Self = Self { from: UtcMillis(i64::MIN), to: UtcMillis(i64::MAX) };
 
-    fn contains(&self, at: UtcMillis) -> bool {
+    /// True where an entry at this instant counts.
+    #[must_use]
+    pub fn contains(&self, at: UtcMillis) -> bool {
         self.from <= at && at < self.to
     }
 }
@@ -120,75 +143,17 @@ impl EntryRange {
 #[must_use]
 pub fn run(events: &[StepEvent], shape: FunnelShape, range: EntryRange) -> Option<FunnelRun> {
     debug_assert!(events.is_sorted_by_key(|event| (event.at, event.key)), "funnel events are sorted by (at, key)");
-    let last_entry_at = events.iter().rfind(|event| event.satisfies(0) && range.contains(event.at))?.at;
-    let reached = furthest_step(events, shape, range);
-    let entered_at = earliest_entry(events, FunnelShape { steps: reached, ..shape }, range)?;
-    let matched = earliest_chain(events, entered_at, reached);
-    let completed_at = events[*matched.last()?].at;
-    let mature_at = last_entry_at.plus_ms(shape.window_ms);
-    Some(FunnelRun { reached, matched, entered_at, completed_at, last_entry_at, mature_at })
-}
-
-/// How many steps the furthest chain reaches.
-fn furthest_step(events: &[StepEvent], shape: FunnelShape, range: EntryRange) -> usize {
-    // By steps reached: the latest entry of a chain that got there. A later entry allows whatever an earlier one does.
-    let mut entries: Vec<Option<UtcMillis>> = vec![None; shape.steps + 1];
-    for instant in instants(events) {
-        let at = instant[0].at;
-        // From the last step down, so that a chain uses an instant once.
-        for reached in (0..shape.steps).rev() {
-            let entry = if reached == 0 { range.contains(at).then_some(at) } else { entries[reached] };
-            let Some(entry) = entry.filter(|&entry| shape.spans(entry, at)) else { continue };
-            let matched = steps_matched(instant, reached, shape.steps);
-            for better in entries.iter_mut().skip(reached + 1).take(matched) {
-                *better = (*better).max(Some(entry));
-            }
-        }
-    }
-    entries.iter().rposition(Option::is_some).unwrap_or(0)
-}
-
-/// The earliest entry from which all steps can be reached; `None` where there is none.
-fn earliest_entry(events: &[StepEvent], shape: FunnelShape, range: EntryRange) -> Option<UtcMillis> {
-    // By steps reached: when the rest is completed at the earliest, by the events seen so far, which are the later ones.
-    let mut completions: Vec<Option<UtcMillis>> = vec![None; shape.steps];
-    let mut earliest = None;
-    for instant in instants(events).rev() {
-        let at = instant[0].at;
-        // From the first step up, so that a chain uses an instant once.
-        for reached in 0..shape.steps {
-            let matched = steps_matched(instant, reached, shape.steps);
-            if matched == 0 {
-                continue;
-            }
-            // Matching as many steps as possible at once, and now instead of later, never makes the rest later.
-            let completion = completions.get(reached + matched).map_or(Some(at), |completion| *completion);
-            if reached == 0 && range.contains(at) && completion.is_some_and(|end| shape.spans(at, end)) {
-                earliest = Some(at);
-            }
-            completions[reached] = completion;
-        }
-    }
-    earliest
-}
-
-/// The events of the earliest chain from an entry on. Going as far as possible at each instant makes every match earliest.
-fn earliest_chain(events: &[StepEvent], entered_at: UtcMillis, reached: usize) -> Vec<usize> {
-    let mut position = events.partition_point(|event| event.at < entered_at);
-    let mut matched = Vec::with_capacity(reached);
-    for instant in instants(&events[position..]) {
-        let from = matched.len();
-        let to = from + steps_matched(instant, from, reached);
-        matched.extend(least_match(instant, from, to).into_iter().map(|offset| position + offset));
-        position += instant.len();
-        if to == reached {
-            break;
-        }
-    }
-    matched
-}
-
-/// The events, instant by instant.
-fn instants(events: &[StepEvent]) -> impl DoubleEndedIterator<Item = &[StepEvent]> {
-    events.chunk_by(|a, b| a.at == b.at)
+    let seen = |event: &StepEvent| FunnelEvent { at: event.at, step_mask: event.step_mask, ..FunnelEvent::default() };
+    let events: Vec<FunnelEvent> = events.iter().map(seen).collect();
+    let mut fold = FunnelFold::new(shape.funnel());
+    let outcome = fold.run(&events, range, UtcMillis(i64::MAX)).iter().next()?;
+    let last_entry_at = outcome.last_entry_at;
+    Some(FunnelRun {
+        reached: outcome.reached as usize,
+        matched: outcome.matched.iter().flatten().map(|step| step.position as usize).collect(),
+        entered_at: outcome.entry.at,
+        completed_at: outcome.matched.iter().flatten().last()?.at,
+        last_entry_at,
+        mature_at: last_entry_at.plus_ms(shape.window_ms),
+    })
 }

@@ -20,11 +20,14 @@ pub mod funnel;
 pub mod tally;
 
 mod decay;
-mod instant;
 
 pub use assignment::{Assignment, IndexedSession, OrderHints, Reason, SessionIndex, Sighting, assign};
 pub use credits::{Credits, Shares, split};
-pub use funnel::{EntryRange, FunnelRun, FunnelShape, StepEvent, run};
+pub use funnel::{
+    BreakdownRow, BreakdownRule, EntryRange, EntryRule, Funnel, FunnelEvent, FunnelExclusion, FunnelFold, FunnelGroup,
+    FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport, FunnelRun, FunnelShape, FunnelTable,
+    FunnelTerms, StepEvent, StepMatch, StepRule, SurvivalStep, run,
+};
 pub use sessions::{SessionEvent, SessionRule, SessionSpan, sessions};
 pub use tally::{FunnelTally, tally};
 pub use touches::{Touch, touches};
@@ -50,5 +53,47 @@ pub enum JourneyError {
     Window {
         /// The window as given, in hours.
         found: i64,
+    },
+    /// A funnel's first step asks for what only a later one can have.
+    #[error("first step {found}, expected a required step without a window, since it follows nothing")]
+    FirstStep {
+        /// What is wrong with it.
+        found: &'static str,
+    },
+    /// A window of a funnel is negative.
+    #[error("funnel window is {found} ms, expected 0 or more")]
+    WindowMs {
+        /// The window as given, in milliseconds.
+        found: i64,
+    },
+    /// A funnel has too many exclusions.
+    #[error("funnel has {found} exclusions, expected 0 to {max}", max = Funnel::EXCLUSIONS_MAX)]
+    Exclusions {
+        /// How many it has.
+        found: usize,
+    },
+    /// An exclusion does not go from a required step to a later one.
+    #[error("exclusion goes from step {} to step {}, expected a required step and a later one", from.saturating_add(1), to.saturating_add(1))]
+    ExclusionSteps {
+        /// Where it begins, from 0.
+        from: usize,
+        /// Where it ends, from 0.
+        to: usize,
+    },
+    /// A breakdown names a step that the funnel does not have.
+    #[error("breakdown names step {}, expected 1 to {steps}", found.saturating_add(1))]
+    BreakdownStep {
+        /// The step as named, from 0.
+        found: usize,
+        /// How many the funnel has.
+        steps: usize,
+    },
+    /// A funnel whose steps come in any order asks for what needs an order.
+    #[error(
+        "mode any_order has {found}, expected required steps under a total window, entry rule \"first\", a breakdown by the first or last match"
+    )]
+    AnyOrder {
+        /// What it asks for.
+        found: &'static str,
     },
 }

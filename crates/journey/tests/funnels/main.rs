@@ -1,0 +1,12 @@
+//! A second opinion on funnels: an oracle that writes down every chain, cases to ask it about, examples worked out by
+//! hand, and the laws of section 8 asked of the oracle itself. It uses nothing of the product, so that what both say
+//! is said twice; only `agreement` knows both.
+
+mod agreement;
+mod case;
+mod example_results;
+mod examples;
+mod generator;
+mod laws;
+mod oracle;
+mod report;
