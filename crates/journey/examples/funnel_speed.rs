@@ -9,8 +9,11 @@ use journey::{
 };
 use model::UtcMillis;
 
-const UNITS: usize = 20_000;
+/// Few enough to stay in a cache, as decoded columns do.
+const UNITS: usize = 500;
 const EVENTS_A_UNIT: usize = 100;
+/// The best of these counts.
+const ROUNDS: usize = 100;
 const HOUR_MS: i64 = UtcMillis::HOUR_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
@@ -63,7 +66,7 @@ fn main() {
         let funnel = Funnel::new(terms).expect("the law accepts it");
         let mut fold = FunnelFold::new(funnel.clone());
         let best = |round: &mut dyn FnMut()| {
-            let seconds = (0..5).map(|_| {
+            let seconds = (0..ROUNDS).map(|_| {
                 let start = Instant::now();
                 round();
                 start.elapsed().as_secs_f64()

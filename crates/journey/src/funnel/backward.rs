@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::passes::{Course, Passes};
+use super::{
+    matching::bits,
+    passes::{Course, Passes},
+};
 
 impl Passes {
     /// Finds the best of the chains that match as many required steps as the forward pass reached.
@@ -20,11 +23,9 @@ impl Passes {
                 self.fresh = 0;
                 let alone = course.is_alone(index as u32);
                 // From the first state up, so that a chain uses an instant once.
-                for state in 0..end {
-                    if mask >> stations[state] & 1 == 0 {
-                        continue;
-                    }
-                    if funnel.terms().steps[stations[state]].optional {
+                for step in bits(mask).take_while(|step| *step <= last) {
+                    let state = funnel.state(step);
+                    if funnel.terms().steps[step].optional {
                         // It is worth something only where it excuses a session event.
                         if instant.session && self.alive >> (state + 1) & 1 == 1 {
                             self.excuse(course, state, index as u32);

@@ -1,6 +1,6 @@
 //! The fold: one unit's events become its runs.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 
 use model::UtcMillis;
 
@@ -186,21 +186,29 @@ impl FunnelFold {
         self.outcomes.sort_unstable_by_key(|(_, outcome)| outcome.entry.position);
     }
 
-    /// How good the chain is, held against the best so far: the less the better.
+    /// Holds the chain under work against the best so far: the less is the better.
     fn compare(&self, events: &[FunnelEvent]) -> Ordering {
-        let required = |chain: &'_ [u32]| {
-            let matched = self.funnel.required().iter().map(|&step| chain[step]);
-            let instants = matched.take_while(|position| *position != UNMATCHED);
-            instants.map(|position| events[position as usize].at).collect::<Vec<_>>()
-        };
-        let optional = |chain: &[u32]| chain.iter().filter(|position| **position != UNMATCHED).count();
-        let rank = |chain: &[u32]| {
-            let required = required(chain);
-            let (first, last) = (required.first().copied(), required.last().copied());
-            // As many required steps: then who has more matches has more optional ones.
-            (Reverse(required.len()), first, last, required, Reverse(optional(chain)))
-        };
-        rank(&self.chain).cmp(&rank(&self.best)).then_with(|| self.chain.cmp(&self.best))
+        let [new, old] = [&self.chain, &self.best].map(|chain| self.required_instants(chain, events));
+        let matches = |chain: &[u32]| chain.iter().filter(|position| **position != UNMATCHED).count();
+        old.clone()
+            .count()
+            .cmp(&new.clone().count())
+            .then_with(|| new.clone().next().cmp(&old.clone().next()))
+            .then_with(|| new.clone().last().cmp(&old.clone().last()))
+            .then_with(|| new.clone().cmp(old.clone()))
+            // As many required steps in both: who has more matches has more optional ones.
+            .then_with(|| matches(&self.best).cmp(&matches(&self.chain)))
+            .then_with(|| self.chain.cmp(&self.best))
+    }
+
+    /// Instants of a chain's required matches, in step order.
+    fn required_instants<'a>(
+        &'a self,
+        chain: &'a [u32],
+        events: &'a [FunnelEvent],
+    ) -> impl Iterator<Item = UtcMillis> + Clone + 'a {
+        let matched = self.funnel.required().iter().map(|&step| chain[step]);
+        matched.take_while(|position| *position != UNMATCHED).map(|position| events[position as usize].at)
     }
 
     /// Adds the outcome of the chain under work.

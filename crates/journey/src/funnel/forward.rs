@@ -1,12 +1,14 @@
 //! The forward pass: of each state the chain whose every instant is the latest.
 
-use super::passes::{Course, Passes};
+use super::{
+    matching::bits_down,
+    passes::{Course, Passes},
+};
 
 impl Passes {
     /// Finds how many required steps the furthest chain has, and an entry from which it does.
     pub(super) fn find_furthest(&mut self, course: &Course<'_>) {
         let (funnel, track) = (course.funnel, course.track);
-        let stations = funnel.stations();
         (self.reached, self.alive) = (0, 1);
         for index in course.instants.clone() {
             let instant = &track.instants[index];
@@ -21,21 +23,20 @@ impl Passes {
             let alone = course.is_alone(index as u32);
             // From the last state down, so that a chain uses an instant once. Of two chains that reach a state now the
             // one of the earlier state is the later chain, as more of its matches are of now.
-            for state in (0..stations.len()).rev() {
-                if self.alive >> state & 1 == 0 || mask >> stations[state] & 1 == 0 {
+            for step in bits_down(mask) {
+                let state = funnel.state(step);
+                if self.alive >> state & 1 == 0 {
                     continue;
                 }
-                if funnel.terms().steps[stations[state]].optional {
+                if funnel.terms().steps[step].optional {
                     // It is worth something only where it excuses a session event.
-                    if instant.session && self.may_follow(course, state, stations[state], index as u32) {
-                        self.keep_latest(course, state, state + 1, funnel.ordinal(stations[state]), index as u32);
+                    if instant.session && self.may_follow(course, state, step, index as u32) {
+                        self.keep_latest(course, state, state + 1, funnel.ordinal(step), index as u32);
                     }
-                } else if alone {
-                    if self.may_follow(course, state, stations[state], index as u32) {
-                        self.keep_latest(course, state, state + 1, funnel.ordinal(stations[state]) + 1, index as u32);
-                    }
-                } else {
+                } else if !alone {
                     self.go_on(course, state, index as u32);
+                } else if self.may_follow(course, state, step, index as u32) {
+                    self.keep_latest(course, state, state + 1, funnel.ordinal(step) + 1, index as u32);
                 }
             }
             if instant.session {

@@ -126,3 +126,12 @@ pub(super) fn bits(mut mask: u32) -> impl Iterator<Item = usize> {
         Some(bit)
     })
 }
+
+/// Positions of the set bits, descending.
+pub(super) fn bits_down(mut mask: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = mask.checked_ilog2()?;
+        mask &= !(1 << bit);
+        Some(bit as usize)
+    })
+}

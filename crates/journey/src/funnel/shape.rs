@@ -171,6 +171,11 @@ impl Funnel {
         &self.stations
     }
 
+    /// Which station a step is, where it is one.
+    pub(super) fn state(&self, step: usize) -> usize {
+        if self.is_strict() { step } else { self.ordinals[step] }
+    }
+
     /// Bits of the steps.
     pub(super) fn step_mask(&self) -> u32 {
         u32::MAX >> (STEPS_MAX - self.steps())

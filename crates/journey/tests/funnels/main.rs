@@ -1,6 +1,7 @@
 //! A second opinion on funnels: an oracle that writes down every chain, cases to ask it about, examples worked out by
 //! hand, and the laws of section 8 asked of the oracle itself. It uses nothing of the product, so that what both say
-//! is said twice; only `agreement` knows both.
+//! is said twice; only `agreement` knows both, and
+//! `long_logs` asks the product what no oracle can.
 
 mod agreement;
 mod case;
@@ -8,5 +9,6 @@ mod example_results;
 mod examples;
 mod generator;
 mod laws;
+mod long_logs;
 mod oracle;
 mod report;
