@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`disk`] (what "durable" means), [`lake`] (tables, commits, snapshots), `log` (one table's Delta log),
 //! [`mod@file`] (one Parquet run),
-//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few), [`inbox`] (records by position),
+//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few) by `merge` (as streams), [`inbox`] (records by position),
 //! [`instants`] (what is published).
 
 pub mod disk;
