@@ -1,11 +1,11 @@
 //! The lake: its tables, commits and snapshots. The only crate that knows Delta.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fs,
     path::{Path as FsPath, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex as StdMutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -27,6 +27,7 @@ use crate::{
     file::{self, FileEntry, FileWriter, SORTED_MARK, WrittenFile},
     inbox::Recent,
     log::TableLog,
+    sorted_file::SortedFile,
 };
 
 /// File that stands in the lake's folder while facts are rebuilt.
@@ -142,6 +143,8 @@ pub struct Lake {
     store: SyncedStore,
     tables: BTreeMap<Table, Mutex<TableLog>>,
     pub(crate) recent: Recent,
+    /// Files held open, by table and name.
+    open_files: StdMutex<HashMap<(Table, String), Arc<SortedFile>>>,
 }
 
 impl Lake {
@@ -153,8 +156,13 @@ impl Lake {
         let folder = |source| LakeError::Folder { path: root.display().to_string(), source };
         fs::create_dir_all(root).map_err(folder)?;
         let root = root.canonicalize().map_err(folder)?;
-        let mut lake =
-            Self { root, store: SyncedStore::new(syncs), tables: BTreeMap::new(), recent: Recent::default() };
+        let mut lake = Self {
+            root,
+            store: SyncedStore::new(syncs),
+            tables: BTreeMap::new(),
+            recent: Recent::default(),
+            open_files: StdMutex::default(),
+        };
         for table in Table::ALL {
             lake.tables.insert(table, Mutex::new(lake.open_table(table).await?));
         }
@@ -296,6 +304,28 @@ impl Lake {
             Some(at) => batches.iter().map(|batch| file::as_of(batch, at)).collect(),
             None => Ok(batches),
         }
+    }
+
+    /// The files of a snapshot, open. They stay open for the next who asks, until no newer snapshot has them.
+    ///
+    /// # Errors
+    /// [`LakeError`] where a file is missing or damaged.
+    pub fn open_files(&self, snapshot: &Snapshot) -> Result<Vec<Arc<SortedFile>>, LakeError> {
+        let folder = self.root.join(snapshot.table.folder());
+        let mut open = self.open_files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = Vec::with_capacity(snapshot.files.len());
+        for entry in snapshot.files.iter() {
+            let name = (snapshot.table, entry.name.clone());
+            let file = match open.get(&name) {
+                Some(file) => Arc::clone(file),
+                None => Arc::new(SortedFile::open(&folder.join(&entry.name), entry.clone())?),
+            };
+            open.insert(name, Arc::clone(&file));
+            files.push(file);
+        }
+        let kept: HashSet<&str> = snapshot.files.iter().map(|entry| entry.name.as_str()).collect();
+        open.retain(|(table, name), _| *table != snapshot.table || kept.contains(name.as_str()));
+        Ok(files)
     }
 
     /// Where a table's file lies in the store.

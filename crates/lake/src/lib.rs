@@ -16,9 +16,11 @@ pub mod compact;
 pub mod inbox;
 pub mod instants;
 mod merge;
+pub mod sorted_file;
 pub mod supersede;
 
 pub use disk::{DiskSyncs, Syncs};
 pub use file::{FileEntry, WrittenFile};
 pub use inbox::{Appending, BatchLimit};
 pub use lake::{Commit, Lake, LakeError, Snapshot, WriterLock, Written};
+pub use sorted_file::{Reading, Rows, SortedFile};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{fact::FactMeta, money::Currency, node::Node, time::UtcMillis};
+use crate::{digest::Digest, fact::FactMeta, money::Currency, node::Node, time::UtcMillis};
 
 /// What kind of message an event came as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -96,6 +96,33 @@ pub struct Event {
     pub signals: Signals,
     /// Everything else the sender said, as a JSON object without personal fields.
     pub properties: String,
+}
+
+impl Signals {
+    /// A stable 64-bit hash, in hexadecimal digits, of what source, medium, channel and flags are read from: everything but the click id's own
+    /// value and the page's path. Equal signals have equal hashes on every machine and in every version.
+    #[must_use]
+    pub fn traffic_hash(&self) -> String {
+        let read = [
+            &self.utm_source,
+            &self.utm_medium,
+            &self.utm_campaign,
+            &self.utm_id,
+            &self.utm_term,
+            &self.utm_content,
+            &self.click_id_kind,
+            &self.referrer_host,
+            &self.page_host,
+            &self.user_agent,
+        ];
+        let mut bytes = Vec::with_capacity(256);
+        for text in read {
+            // A length no text has stands for none, so that no two lists of texts share their bytes.
+            bytes.extend_from_slice(&text.as_ref().map_or(u32::MAX, |text| text.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(text.as_deref().unwrap_or_default().as_bytes());
+        }
+        format!("{:016x}", (Digest::of(&bytes).to_u128() >> 64) as u64)
+    }
 }
 
 impl Event {

@@ -5,8 +5,8 @@ use std::{borrow::Borrow, collections::HashSet, num::NonZeroUsize, sync::Arc, th
 
 use arrow::array::RecordBatch;
 use lake::{Commit, Lake, Written};
-use model::{Claim, Cost, Digest, Edge, Event, OrderVersion, Pull, Rate, Refund, UtcMillis, Witness};
-use tables::{DefinitionRow, OutcomeRow, RejectRow, Stored, Table, encode_facts};
+use model::{Claim, Cost, Digest, Edge, OrderVersion, Pull, Rate, Refund, UtcMillis, Witness};
+use tables::{DefinitionRow, OutcomeRow, RejectRow, Stored, Table, encode_facts, events::PlacedEvent};
 
 use crate::{
     plan::{self, BatchPlan, Supersession},
@@ -23,12 +23,13 @@ pub(crate) async fn commit(
     let batch = Committing { lake, known_at, again, ending: plan.ending() };
     // In the table's order, while a row is still one pointer and not thirty columns.
     plan.events.sort_by_cached_key(|event| {
-        (tables::events::place(event), event.meta.occurred_at, event.meta.key, event.meta.ordinal)
+        let meta = &event.event.meta;
+        (event.place, meta.occurred_at, meta.key, meta.ordinal)
     });
     let written = tokio::try_join!(
         batch.outcomes(plan.outcomes, &plan.superseded),
         batch.rows::<RejectRow>(plan.rejects),
-        batch.rows::<Event>(plan.events),
+        batch.rows::<PlacedEvent>(plan.events),
         batch.rows::<OrderVersion>(plan.order_versions),
         batch.rows::<Refund>(plan.refunds),
         batch.rows::<Pull>(plan.pulls),

@@ -6,9 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use model::{Claim, Cost, Digest, Edge, Event, Fact, OrderVersion, Pull, Rate, RawRecord, Refund, Witness};
+use model::{Claim, Cost, Digest, Edge, Event, Fact, Node, OrderVersion, Pull, Rate, RawRecord, Refund, Witness};
 use normalization::{Normalized, Verdict};
-use tables::{DefinitionRow, Outcome, OutcomeRow, RejectRow};
+use tables::{DefinitionRow, Outcome, OutcomeRow, RejectRow, events::PlacedEvent};
 
 use crate::{
     copies::{Copies, Rank},
@@ -51,7 +51,7 @@ pub struct BatchPlan {
     /// Unreadable records.
     pub rejects: Vec<RejectRow>,
     /// Events.
-    pub events: Vec<Box<Event>>,
+    pub events: Vec<PlacedEvent>,
     /// Order versions.
     pub order_versions: Vec<Box<OrderVersion>>,
     /// Refunds.
@@ -76,6 +76,11 @@ pub struct BatchPlan {
     pub ended: HashSet<Digest>,
     /// The replay to do with this batch.
     pub replay: Option<ReplayRequest>,
+}
+
+/// Where an event's row goes: to the home of whom it belongs to, its known id before its device.
+fn place(event: &Event) -> i64 {
+    event.user.as_ref().or(event.device.as_ref()).map_or(0, Node::home_place)
 }
 
 /// Keys that a better copy takes over, with its content hash.
@@ -179,7 +184,7 @@ impl BatchPlan {
     pub fn retain(&mut self, wanted: impl Fn(Digest) -> bool) {
         self.outcomes.retain(|row| wanted(row.key));
         self.rejects.retain(|row| wanted(row.key));
-        self.events.retain(|row| wanted(row.meta.key));
+        self.events.retain(|row| wanted(row.event.meta.key));
         self.order_versions.retain(|row| wanted(row.meta.key));
         self.refunds.retain(|row| wanted(row.meta.key));
         self.pulls.retain(|row| wanted(row.meta.key));
@@ -246,7 +251,7 @@ impl BatchPlan {
 
     fn add(&mut self, fact: Fact) {
         match fact {
-            Fact::Event(fact) => self.events.push(fact),
+            Fact::Event(event) => self.events.push(PlacedEvent { place: place(&event), event }),
             Fact::OrderVersion(fact) => self.order_versions.push(fact),
             Fact::Refund(fact) => self.refunds.push(fact),
             Fact::Pull(fact) => self.pulls.push(fact),

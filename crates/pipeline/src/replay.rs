@@ -12,8 +12,8 @@ use arrow::{
     compute::filter_record_batch,
     row::{RowConverter, SortField},
 };
-use model::{Claim, Cost, Digest, Edge, Event, OrderVersion, Pull, Rate, Refund, UtcMillis, Witness};
-use tables::{Cells, Outcome, OutcomeRow, RejectRow, Stored, Table, TableError, encode};
+use model::{Claim, Cost, Digest, Edge, OrderVersion, Pull, Rate, Refund, UtcMillis, Witness};
+use tables::{Cells, Outcome, OutcomeRow, RejectRow, Stored, Table, TableError, encode, events::PlacedEvent};
 
 use crate::{
     decisions::{self, ReplayRequest},
@@ -121,7 +121,7 @@ impl Selection {
         let keys = &self.keys;
         now.add_rows::<OutcomeRow>(&plan.outcomes, keys)?;
         now.add_rows::<RejectRow>(&plan.rejects, keys)?;
-        now.add_rows::<Event>(&plan.events, keys)?;
+        now.add_rows::<PlacedEvent>(&plan.events, keys)?;
         now.add_rows::<OrderVersion>(&plan.order_versions, keys)?;
         now.add_rows::<Refund>(&plan.refunds, keys)?;
         now.add_rows::<Pull>(&plan.pulls, keys)?;
@@ -145,8 +145,10 @@ impl Fingerprints {
         let wanted = (0..batch.num_rows()).map(|row| Ok(Some(keys.contains(&key.get(row)?))));
         let mask = wanted.collect::<Result<_, TableError>>()?;
         let chosen = filter_record_batch(batch, &mask)?;
+        // When a row was known and where it lies is no part of what it says.
+        let beside = ["known_at", "known_until", "place"];
         let said: Vec<usize> = (0..chosen.num_columns())
-            .filter(|&column| !matches!(chosen.schema_ref().field(column).name().as_str(), "known_at" | "known_until"))
+            .filter(|&column| !beside.contains(&chosen.schema_ref().field(column).name().as_str()))
             .collect();
         let chosen = chosen.project(&said)?;
         let fields = chosen.schema_ref().fields().iter().map(|field| SortField::new(field.data_type().clone()));

@@ -1,12 +1,13 @@
 //! The stored tables, their folders and their sort orders.
 
 use arrow_schema::{Field, Schema, SchemaRef};
-use model::{Claim, Cost, Edge, Event, OrderVersion, Pull, Rate, RawRecord, Refund, Witness};
+use model::{Claim, Cost, Edge, OrderVersion, Pull, Rate, RawRecord, Refund, Witness};
 use std::sync::Arc;
 
 use crate::{
     column::{Stored, known_fields},
     control::{DefinitionRow, InstantRow, OutcomeRow, RejectRow},
+    events::PlacedEvent,
 };
 
 /// A stored table.
@@ -138,7 +139,7 @@ impl Table {
             Self::Instants => fields::<InstantRow>(),
             Self::Outcomes => fields::<OutcomeRow>(),
             Self::Rejects => fields::<RejectRow>(),
-            Self::Events => fields::<Event>(),
+            Self::Events => fields::<PlacedEvent>(),
             Self::OrderVersions => fields::<OrderVersion>(),
             Self::Refunds => fields::<Refund>(),
             Self::Pulls => fields::<Pull>(),

@@ -1,0 +1,26 @@
+//! The person engine: a question about people is a fold over each one's events in order, read where they lie.
+//!
+//! In reading order: [`ground`] is what a question is asked of (the open files and who is who as of an instant);
+//! [`lanes`] are the few numbers of each event that a fold reads; [`walk`] brings every person's events in order, merging
+//! persons and not rows; [`gather`] does so for persons whose rows lie in several places; [`leaf`] is the operator that
+//! DataFusion sees. A fold itself is a pure function of `journey`.
+
+pub mod ground;
+
+pub mod signals;
+pub mod spread;
+pub mod whereabouts;
+
+pub mod lanes;
+
+pub mod columns;
+
+pub mod gather;
+pub mod walk;
+
+pub mod leaf;
+
+pub use ground::{Ground, GroundCache};
+pub use lanes::{Condition, LanePlan, Lanes};
+pub use leaf::{Ask, AskTable, Run};
+pub use walk::{PersonFold, Who};

@@ -1,0 +1,164 @@
+//! What a question about people is asked of: the files of `facts.events` known at an instant, held open, and who is who.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use identity::Persons;
+use lake::{Lake, SortedFile};
+use model::{UtcMillis, traffic::ChannelRules};
+use tables::Table;
+
+use crate::{
+    error::EngineError,
+    people::{
+        signals::{KnownSignals, TrafficBook},
+        spread::Spread,
+        walk::Interval,
+        whereabouts::Whereabouts,
+    },
+};
+
+/// Events and people as of an instant.
+#[derive(Debug)]
+pub struct Ground {
+    /// The instant.
+    pub as_of: UtcMillis,
+    /// Who is who.
+    pub persons: Arc<Persons>,
+    /// Which places are no single person's.
+    pub spread: Spread,
+    /// What the channel rules make of signals.
+    pub book: TrafficBook,
+    /// Every file with rows known by then.
+    pub files: Vec<Arc<SortedFile>>,
+    /// Sorted files in lines: those of one line overlap in time, those of a later one are later.
+    lines: Vec<Vec<GroundFile>>,
+}
+
+/// A sorted file among the others.
+#[derive(Debug)]
+pub struct GroundFile {
+    /// The file.
+    pub file: Arc<SortedFile>,
+    /// True where a person's rows may lie at the same time in another file.
+    pub overlaps: bool,
+}
+
+/// What is kept of files from question to question: they never change.
+#[derive(Debug, Default)]
+pub struct GroundCache {
+    whereabouts: Mutex<HashMap<String, Arc<Whereabouts>>>,
+    signals: Arc<Mutex<KnownSignals>>,
+}
+
+impl Ground {
+    /// Opens the files known at `as_of`. Reads those that no question has met before.
+    ///
+    /// # Errors
+    /// [`EngineError`] where a file is missing or damaged.
+    pub async fn open(
+        lake: &Arc<Lake>,
+        as_of: UtcMillis,
+        persons: Arc<Persons>,
+        channels: Arc<ChannelRules>,
+        cache: &Arc<GroundCache>,
+    ) -> Result<Self, EngineError> {
+        let snapshot = lake.snapshot(Table::Events).await?;
+        let (lake, cache) = (Arc::clone(lake), Arc::clone(cache));
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut files = lake.open_files(&snapshot)?;
+            files.retain(|file| file.entry.known_at(as_of));
+            let whereabouts = cache.learn(&files)?;
+            let unordered = files.iter().filter(|file| !file.entry.sorted()).map(|file| &file.entry.name);
+            let unordered: Vec<Arc<Whereabouts>> = unordered.filter_map(|name| cache.of(name)).collect();
+            let spread = Spread::find(&persons, &whereabouts, &unordered);
+            let book = TrafficBook::new(channels, Arc::clone(&cache.signals));
+            let lines = in_lines(&files);
+            Ok(Self { as_of, persons, spread, book, files, lines })
+        });
+        opened.await?
+    }
+
+    /// Sorted files, in lines by time.
+    #[must_use]
+    pub fn lines(&self) -> &[Vec<GroundFile>] {
+        &self.lines
+    }
+
+    /// About `count` spans that have all places between them, with about as many rows in each.
+    #[must_use]
+    pub fn intervals(&self, count: usize) -> Vec<Interval> {
+        let mut starts: Vec<(i64, usize)> = self
+            .lines
+            .iter()
+            .flatten()
+            .flat_map(|file| (0..file.file.groups()).map(|group| (file.file.group_places(group).0, file.file.group_rows(group))))
+            .collect();
+        starts.sort_unstable();
+        let rows: usize = starts.iter().map(|(_, rows)| rows).sum();
+        let (mut before, mut cuts) = (0, vec![i64::MIN]);
+        for (place, rows_here) in starts {
+            if before * count >= rows * cuts.len() && cuts.last() < Some(&place) {
+                cuts.push(place);
+            }
+            before += rows_here;
+        }
+        let last = cuts.iter().skip(1).map(|next| next - 1).chain([i64::MAX]);
+        cuts.iter().zip(last).map(|(&first, last)| Interval { first, last }).collect()
+    }
+}
+
+impl GroundCache {
+    /// Where everybody's rows lie; also learns the files' signals.
+    fn learn(&self, files: &[Arc<SortedFile>]) -> Result<Whereabouts, EngineError> {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner).learn(files)?;
+        let mut known = self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in files {
+            if !known.contains_key(&file.entry.name) {
+                known.insert(file.entry.name.clone(), Arc::new(Whereabouts::of(file)?));
+            }
+        }
+        let mut all = Whereabouts::default();
+        all.add_all(files.iter().filter_map(|file| known.get(&file.entry.name)).map(AsRef::as_ref));
+        Ok(all)
+    }
+
+    fn of(&self, file: &str) -> Option<Arc<Whereabouts>> {
+        self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned()
+    }
+}
+
+/// Files by time: a line ends where no file of it reaches the next one's first instant.
+fn in_lines(files: &[Arc<SortedFile>]) -> Vec<Vec<GroundFile>> {
+    let span = |file: &SortedFile| {
+        file.entry.instants("occurred_at").unwrap_or((UtcMillis(i64::MIN), UtcMillis(i64::MAX)))
+    };
+    let places = |file: &SortedFile| file.entry.integers("place").unwrap_or((i64::MIN, i64::MAX));
+    let mut sorted: Vec<&Arc<SortedFile>> = files.iter().filter(|file| file.entry.sorted()).collect();
+    sorted.sort_by_key(|file| (span(file), file.entry.name.clone()));
+    let (mut lines, mut end): (Vec<Vec<&Arc<SortedFile>>>, _) = (Vec::new(), None);
+    for file in sorted {
+        let (first, last) = span(file);
+        match lines.last_mut().filter(|_| end >= Some(first)) {
+            Some(line) => line.push(file),
+            None => lines.push(vec![file]),
+        }
+        end = end.max(Some(last));
+    }
+    let meet = |a: (i64, i64), b: (i64, i64)| a.0 <= b.1 && b.0 <= a.1;
+    let met = |line: &[&Arc<SortedFile>], index: usize| {
+        let others = line.iter().enumerate().filter(|(other, _)| *other != index);
+        others.into_iter().any(|(_, other)| {
+            let (one, other) = (line[index], *other);
+            let times = |file: &SortedFile| (span(file).0.0, span(file).1.0);
+            meet(places(one), places(other)) && meet(times(one), times(other))
+        })
+    };
+    let line = |line: &Vec<&Arc<SortedFile>>| {
+        let file = |index: usize| GroundFile { file: Arc::clone(line[index]), overlaps: met(line, index) };
+        (0..line.len()).map(file).collect()
+    };
+    lines.iter().map(line).collect()
+}
