@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use definitions::{
-    ColumnRef, Comparison, Definitions, Filter, FunnelBreakdown, FunnelBreakdownRule, FunnelDefinition,
-    FunnelExclusionDefinition, FunnelStep, Literal,
+    ColumnRef, Comparison, DefinitionText, Definitions, Filter, FunnelBreakdown, FunnelBreakdownRule, FunnelDefinition,
+    FunnelExclusionDefinition, FunnelStep, Literal, StoredDefinition,
 };
 use model::{EntryRule, FunnelMode, FunnelUnit};
 
@@ -112,6 +112,20 @@ fn every_key_of_a_funnel_is_read() {
         breakdown: Some(FunnelBreakdown { by: column("campaign"), rule: FunnelBreakdownRule::Step(1) }),
     };
     assert_eq!(read(FULL), expected);
+}
+
+#[test]
+fn a_funnel_comes_back_whole_from_its_stored_text() {
+    let definitions = parsed(FULL);
+    let row = |row: DefinitionText<'_>| StoredDefinition {
+        kind: row.kind.to_owned(),
+        name: row.name.to_owned(),
+        status: row.status.name().to_owned(),
+        text: row.text.to_owned(),
+    };
+    let rows: Vec<StoredDefinition> = definitions.stored_rows().into_iter().map(row).collect();
+    let stored = Definitions::from_stored(&rows).expect("what was stored is sound");
+    assert_eq!(stored.funnel("carts").expect("there").value, read(FULL));
 }
 
 #[test]

@@ -172,8 +172,10 @@ fn a_value_out_of_range_is_shown_with_the_range() {
 }
 
 #[test]
-fn a_funnel_of_one_step_is_refused() {
+fn a_funnel_of_one_step_or_too_many_is_refused() {
     assert_snapshot!(funnel("  - { label: Bought, event: purchase }\n", ""), @r#"checkout.yaml:5: "steps" is a list of 1, expected a list of 2 to 32 steps"#);
+    let many: String = (0..31).map(|step| format!("  - {{ label: Step {step}, event: search }}\n")).collect();
+    assert_snapshot!(funnel("steps:\n", &format!("steps:\n{many}")), @r#"checkout.yaml:5: "steps" is a list of 33, expected a list of 2 to 32 steps"#);
     assert_snapshot!(funnel("label: Bought", "label: Viewed"), @r#"checkout.yaml:7: two steps have the label "Viewed""#);
 }
 
