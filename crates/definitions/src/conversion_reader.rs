@@ -3,7 +3,7 @@
 use crate::{
     conversion::{COUNTINGS, ConversionDefinition, Counting},
     filter::ColumnRef,
-    filter_parser::{self, Scope},
+    filter_parser::Scope,
     metric::{METRIC_BASES, MetricBasis},
     metric_reader::{Models, not_for_money, read_maturity, read_signatures},
     model_reader,
@@ -53,16 +53,7 @@ pub(crate) fn read(name: &str, section: &Section<'_>, models: Models<'_>) -> Opt
 
 fn read_unit(section: &Section<'_>, scope: &Scope) -> Option<ColumnRef> {
     let spot = section.text_such_as("unit", "the text column that names the order, such as order_key")?;
-    match filter_parser::column(spot.text, scope) {
-        Ok((column, ColumnKind::Text)) => return Some(column.clone()),
-        Ok((_, kind)) => {
-            let problem =
-                format!("\"unit\" is \"{}\", which is {}, expected a text column", spot.text, kind.described());
-            section.mistake(spot.line, problem);
-        }
-        Err(problem) => section.mistake(spot.line, format!("in \"unit\": {problem}")),
-    }
-    None
+    model_reader::text_column("unit", spot, scope, section)
 }
 
 /// A measure of the model. Money needs a currency beside it in the same row.

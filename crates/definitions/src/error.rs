@@ -18,7 +18,7 @@ pub enum DefinitionError {
     /// Nothing of this kind has this name.
     #[error("{}; there are: {}", spelling::unknown(kind, name, known), spelling::or_none(known))]
     NotFound {
-        /// What was asked for: `metric`, `funnel`, `policy`, `platform_policy`, `semantic_model`.
+        /// What was asked for: a kind of definition such as `metric`, or what is named within one: `breakdown rule`.
         kind: &'static str,
         /// The name as asked.
         name: String,

@@ -80,7 +80,7 @@ pub enum Literal {
     Integer(i64),
     /// For money columns: micros of the currency in which the metric is asked.
     Amount(i64),
-    /// For duration columns: milliseconds, written `7d`, `36h`, `30min` or `90s`.
+    /// For duration columns: milliseconds, written `7d`, `36h`, `30min`, `90s` or `500ms`.
     DurationMs(i64),
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use model::money::parse_micros;
 
 use crate::{
+    duration,
     filter::{ColumnRef, Comparison, Filter, Literal},
     semantic_model::ColumnKind,
     spelling,
@@ -105,7 +106,9 @@ impl Parser<'_> {
     fn condition_on(&mut self, name: &str) -> Result<Filter, String> {
         let (column, kind) = column(name, self.scope)?.clone();
         if kind == ColumnKind::Instant {
-            return Err(format!("column \"{name}\" is an instant; the days are chosen by who asks, not by the metric"));
+            return Err(format!(
+                "column \"{name}\" is an instant; the days are chosen by who asks, not by the definition"
+            ));
         }
         let Some(&Token::Operator(operator)) = self.peek() else {
             return match kind {
@@ -236,17 +239,9 @@ fn number(text: &str) -> Result<(Token, &str), String> {
     if unit.is_empty() {
         return Ok((Token::Number(digits.to_owned()), rest));
     }
-    let unit_ms = match unit {
-        "d" => Some(86_400_000),
-        "h" => Some(3_600_000),
-        "min" => Some(60_000),
-        "s" => Some(1000),
-        _ => None,
-    };
-    let count: Option<i64> = digits.parse().ok();
-    match count.zip(unit_ms).and_then(|(count, unit)| count.checked_mul(unit)) {
+    match duration::millis(digits, unit) {
         Some(millis) => Ok((Token::DurationMs(millis), rest)),
-        None => Err(format!("\"{digits}{unit}\" is no duration such as 7d, 36h, 30min or 90s")),
+        None => Err(format!("\"{digits}{unit}\" is no duration such as {}", duration::EXAMPLES)),
     }
 }
 

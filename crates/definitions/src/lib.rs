@@ -5,8 +5,8 @@
 //! what is wrong, what was expected, and the nearest right spelling.
 //!
 //! In reading order: the collection ([`registry`]), how it is stored ([`stored`]), what is in it ([`metric`],
-//! [`conversion`], [`semantic_model`], [`filter`]), two conversions side by side ([`comparison`]), what can go wrong
-//! ([`error`]). The types of funnels and policies are those of `model`.
+//! [`conversion`], [`funnel`], [`semantic_model`], [`filter`]), two conversions side by side ([`comparison`]), what can go wrong
+//! ([`error`]). The types of policies are those of `model`.
 
 pub mod registry;
 pub mod stored;
@@ -14,6 +14,7 @@ pub mod stored;
 pub mod comparison;
 pub mod conversion;
 pub mod filter;
+pub mod funnel;
 pub mod metric;
 pub mod semantic_model;
 
@@ -21,8 +22,10 @@ pub mod error;
 
 mod conversion_reader;
 mod document;
+mod duration;
+mod event_columns;
 mod filter_parser;
-mod funnel;
+mod funnel_reader;
 mod metric_reader;
 mod model_reader;
 mod policy;
@@ -34,6 +37,9 @@ pub use conversion::{ConversionDefinition, Counting};
 pub use document::parse_yaml;
 pub use error::DefinitionError;
 pub use filter::{ColumnRef, Comparison, Filter, Literal, PropertyRef};
+pub use funnel::{
+    FunnelBreakdown, FunnelBreakdownRule, FunnelDefinition, FunnelExclusionDefinition, FunnelStep, ORDER_EVENT,
+};
 pub use metric::{
     Additivity, Direction, Formula, MetricBasis, MetricContract, MetricCurrency, MetricPart, MetricZone, Signatory,
 };

@@ -7,7 +7,7 @@ use crate::{
     filter::{ColumnRef, Filter},
     filter_parser::{self, Scope},
     metric::{METRIC_BASES, MetricBasis},
-    section::Section,
+    section::{Section, Spot},
     semantic_model::{Aggregate, ColumnKind, Join, Measure, ModelColumn, SemanticModel},
     spelling,
 };
@@ -101,13 +101,18 @@ pub(crate) fn read(name: &str, section: &Section<'_>, outlines: &BTreeMap<String
 
 /// The columns that a condition on `model` may name: its own, and those of its joins.
 pub(crate) fn scope_of(model: &SemanticModel, outlines: &BTreeMap<String, Outline>) -> Scope {
-    let mut scope = columns_in_scope(&model.name, "", &model.columns);
+    let mut scope = own_columns(model);
     for (alias, join) in &model.joins {
         if let Some(outline) = outlines.get(&join.model) {
             scope.extend(columns_in_scope(alias, &format!("{alias}."), &outline.columns));
         }
     }
     scope
+}
+
+/// The columns of `model` itself.
+pub(crate) fn own_columns(model: &SemanticModel) -> Scope {
+    columns_in_scope(&model.name, "", &model.columns)
 }
 
 fn read_joins(name: &str, section: &Section<'_>, outlines: &BTreeMap<String, Outline>) -> BTreeMap<String, Join> {
@@ -234,6 +239,19 @@ pub(crate) fn read_filter(section: &Section<'_>, scope: &Scope) -> Option<Option
             None
         }
     }
+}
+
+/// A text column that `key` names.
+pub(crate) fn text_column(key: &str, spot: Spot<'_>, scope: &Scope, section: &Section<'_>) -> Option<ColumnRef> {
+    match filter_parser::column(spot.text, scope) {
+        Ok((column, ColumnKind::Text)) => return Some(column.clone()),
+        Ok((_, kind)) => {
+            let (found, kind) = (spot.text, kind.described());
+            section.mistake(spot.line, format!("in \"{key}\": column \"{found}\" is {kind}, expected a text column"));
+        }
+        Err(problem) => section.mistake(spot.line, format!("in \"{key}\": {problem}")),
+    }
+    None
 }
 
 fn columns_in_scope(relation: &str, prefix: &str, columns: &BTreeMap<String, ModelColumn>) -> Scope {

@@ -2,7 +2,10 @@
 
 use model::{AttributionModel, CreditBasis, HousePolicy, PlatformPolicy};
 
-use crate::{funnel::WINDOW_HOURS_MAX, section::Section};
+use crate::section::Section;
+
+/// The longest window that a steward may set, in hours: 365 days.
+const WINDOW_HOURS_MAX: i64 = 8760;
 
 const MODELS: [(&str, AttributionModel); 6] = [
     ("first", AttributionModel::First),

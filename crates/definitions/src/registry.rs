@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use model::{FunnelDefinition, HousePolicy, PlatformPolicy};
+use model::{HousePolicy, PlatformPolicy};
 
 use crate::{
     conversion::ConversionDefinition,
     conversion_reader,
     document::{self, YamlNode, YamlValue},
     error::DefinitionError,
-    funnel,
+    event_columns::EventColumns,
+    funnel::FunnelDefinition,
+    funnel_reader,
     metric::MetricContract,
     metric_reader::{self, Models},
     model_reader::{self, Outline},
@@ -190,9 +192,6 @@ impl Definitions {
 
     fn read_all(&mut self, heads: &[Head<'_>], mistakes: &Mistakes) {
         let of_kind = |kind| heads.iter().filter(move |head| head.kind == kind);
-        for head in of_kind(Kind::Funnel) {
-            head.keep(&mut self.funnels, funnel::read(&head.name, &head.section));
-        }
         for head in of_kind(Kind::Policy) {
             head.keep(&mut self.house_policies, policy::read_house(&head.name, &head.section));
         }
@@ -218,6 +217,10 @@ impl Definitions {
         }
         for head in of_kind(Kind::Conversion) {
             head.keep(&mut self.conversions, conversion_reader::read(&head.name, &head.section, models));
+        }
+        let columns = EventColumns::among(&self.semantic_models);
+        for head in of_kind(Kind::Funnel) {
+            head.keep(&mut self.funnels, funnel_reader::read(&head.name, &head.section, columns.as_ref()));
         }
     }
 }

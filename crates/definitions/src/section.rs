@@ -178,6 +178,11 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// `true` or `false`, or `absent` where the key is not there.
+    pub(crate) fn flag_or(&self, key: &'static str, absent: bool) -> Option<bool> {
+        if self.optional(key).is_none() { Some(absent) } else { self.flag(key) }
+    }
+
     /// A whole number within `range`.
     pub(crate) fn integer(&self, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
@@ -196,6 +201,11 @@ impl<'a> Section<'a> {
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         let expected = format!("one of: {}", words.join(", "));
         self.chosen(key, self.text_such_as(key, &expected)?, choices)
+    }
+
+    /// One of a few words, or `absent` where the key is not there.
+    pub(crate) fn choice_or<T: Copy>(&self, key: &'static str, choices: &[(&str, T)], absent: T) -> Option<T> {
+        if self.optional(key).is_none() { Some(absent) } else { self.choice(key, choices) }
     }
 
     /// What `spot` stands for among `choices`.

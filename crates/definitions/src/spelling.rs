@@ -1,7 +1,9 @@
 //! Finds the name that somebody meant.
 
-/// Names that sources are harmonised to. Others are custom events, unless they look like a misspelt one of these.
-pub(crate) const KNOWN_EVENTS: [&str; 20] = [
+use crate::funnel::ORDER_EVENT;
+
+/// Names that sources are harmonised to, and the one that stands for the orders of the shop. Others are custom events, unless they look like a misspelt one of these.
+pub(crate) const KNOWN_EVENTS: [&str; 21] = [
     "add_payment_info",
     "add_shipping_info",
     "add_to_cart",
@@ -10,6 +12,7 @@ pub(crate) const KNOWN_EVENTS: [&str; 20] = [
     "begin_checkout",
     "group",
     "identify",
+    ORDER_EVENT,
     "page_view",
     "purchase",
     "refund",
@@ -76,7 +79,7 @@ fn within<'a>(found: &str, known: impl IntoIterator<Item = &'a str>, distance_ma
     let lower = found.to_lowercase();
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&lower, name), name))
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= distance_max)
         .min()
         .map(|(_, name)| name)
@@ -99,6 +102,7 @@ mod tests {
         assert_eq!(nearest("up", ["on", "of"]), None);
         assert_eq!(nearest("windw_hours", ["steps", "window_hours"]), Some("window_hours"));
         assert_eq!(nearest("b", ["c", "a"]), Some("a"), "ties go to the first by name");
+        assert_eq!(nearest("aded", ["Viewed", "Added"]), Some("Added"), "capitals make no difference");
     }
 
     #[test]

@@ -37,7 +37,7 @@ signatures_required: [finance]
 const FUNNEL: &str = "funnel: checkout
 status: approved
 unit: person
-window_hours: 168
+window: 7d
 steps:
   - { label: Viewed, event: view_item }
   - { label: Bought, event: purchase }
@@ -134,8 +134,8 @@ fn model(from: &str, to: &str) -> String {
 
 #[test]
 fn an_unknown_key_gets_the_nearest_spelling() {
-    assert_snapshot!(funnel("window_hours", "windw_hours"), @r#"checkout.yaml:4: unknown key "windw_hours"; did you mean "window_hours"?"#);
-    assert_snapshot!(funnel("unit: person", "unit: person\ncolour: red"), @r#"checkout.yaml:4: unknown key "colour", expected one of: funnel, status, steps, unit, window_hours"#);
+    assert_snapshot!(funnel("window", "windwo"), @r#"checkout.yaml:4: unknown key "windwo"; did you mean "window"?"#);
+    assert_snapshot!(funnel("unit: person", "unit: person\ncolour: red"), @r#"checkout.yaml:4: unknown key "colour", expected one of: breakdown, entry, exclude, funnel, hold, mode, status, steps, unit, window"#);
     assert_snapshot!(funnel("event: purchase", "evnt: purchase"), @r#"checkout.yaml:7: unknown key "evnt"; did you mean "event"?"#);
 }
 
@@ -147,16 +147,16 @@ fn an_unknown_kind_gets_the_nearest_spelling() {
 
 #[test]
 fn a_missing_key_is_named_with_what_was_expected() {
-    assert_snapshot!(funnel("unit: person\n", ""), @r#"checkout.yaml:1: missing key "unit" in funnel "checkout", expected one of: person, device, session"#);
+    assert_snapshot!(funnel("unit: person\n", ""), @r#"checkout.yaml:1: missing key "unit" in funnel "checkout", expected one of: person, device, session, cart, order"#);
     assert_snapshot!(funnel("status: approved\n", ""), @r#"checkout.yaml:1: missing key "status" in funnel "checkout", expected one of: draft, approved"#);
     assert_snapshot!(policy("middle_weight_percent: 20\n", ""), @r#"policies.yaml:1: missing key "middle_weight_percent" in policy "shaped", expected a whole number from 0 to 100"#);
 }
 
 #[test]
 fn a_value_of_the_wrong_type_is_shown() {
-    assert_snapshot!(funnel("168", "a week"), @r#"checkout.yaml:4: "window_hours" is the text "a week", expected a whole number from 1 to 8760"#);
-    assert_snapshot!(funnel("168", "168.5"), @r#"checkout.yaml:4: "window_hours" is 168.5, expected a whole number from 1 to 8760"#);
-    assert_snapshot!(funnel("window_hours: 168", "window_hours:"), @r#"checkout.yaml:4: "window_hours" is empty, expected a whole number from 1 to 8760"#);
+    assert_snapshot!(funnel("7d", "a week"), @r#"checkout.yaml:4: "window" is "a week", expected a duration from 0s to 3650d, such as 7d, 36h, 30min, 90s or 500ms"#);
+    assert_snapshot!(funnel("7d", "1.5d"), @r#"checkout.yaml:4: "window" is "1.5d", expected a duration from 0s to 3650d, such as 7d, 36h, 30min, 90s or 500ms"#);
+    assert_snapshot!(funnel("window: 7d", "window:"), @r#"checkout.yaml:4: "window" is empty, expected a duration from 0s to 3650d, such as 7d, 36h, 30min, 90s or 500ms"#);
     assert_snapshot!(policy("direct_counts: false", "direct_counts: no"), @r#"policies.yaml:8: "direct_counts" is the text "no", expected true or false"#);
     assert_snapshot!(funnel("{ label: Viewed, event: view_item }", "view_item"), @r#"checkout.yaml:6: step 1 of funnel "checkout" is the text "view_item", expected a mapping"#);
     assert_snapshot!(metric("label: Spend", "label: [Spend]"), @r#"spend.yaml:3: "label" is a list, expected a text"#);
@@ -164,16 +164,18 @@ fn a_value_of_the_wrong_type_is_shown() {
 
 #[test]
 fn a_value_out_of_range_is_shown_with_the_range() {
-    assert_snapshot!(funnel("168", "0"), @r#"checkout.yaml:4: "window_hours" is 0, expected a whole number from 1 to 8760"#);
-    assert_snapshot!(funnel("168", "8761"), @r#"checkout.yaml:4: "window_hours" is 8761, expected a whole number from 1 to 8760"#);
+    assert_snapshot!(funnel("7d", "0"), @r#"checkout.yaml:4: "window" is 0, expected a duration from 0s to 3650d, such as 7d, 36h, 30min, 90s or 500ms"#);
+    assert_snapshot!(funnel("7d", "3651d"), @r#"checkout.yaml:4: "window" is "3651d", expected a duration from 0s to 3650d, such as 7d, 36h, 30min, 90s or 500ms"#);
     assert_snapshot!(policy("click_window_hours: 720", "click_window_hours: -1"), @r#"policies.yaml:7: "click_window_hours" is -1, expected a whole number from 1 to 8760"#);
     assert_snapshot!(metric("36h", "400d"), @r#"spend.yaml:13: "maturity" is "400d", expected days or hours from 0d to 365d, such as 30d"#);
     assert_snapshot!(metric("36h", "a month"), @r#"spend.yaml:13: "maturity" is "a month", expected days or hours from 0d to 365d, such as 30d"#);
 }
 
 #[test]
-fn a_funnel_of_one_step_is_refused() {
+fn a_funnel_of_one_step_or_too_many_is_refused() {
     assert_snapshot!(funnel("  - { label: Bought, event: purchase }\n", ""), @r#"checkout.yaml:5: "steps" is a list of 1, expected a list of 2 to 32 steps"#);
+    let many: String = (0..31).map(|step| format!("  - {{ label: Step {step}, event: search }}\n")).collect();
+    assert_snapshot!(funnel("steps:\n", &format!("steps:\n{many}")), @r#"checkout.yaml:5: "steps" is a list of 33, expected a list of 2 to 32 steps"#);
     assert_snapshot!(funnel("label: Bought", "label: Viewed"), @r#"checkout.yaml:7: two steps have the label "Viewed""#);
 }
 
@@ -186,7 +188,7 @@ fn a_misspelt_event_is_refused_and_a_custom_event_is_not() {
 #[test]
 fn an_unknown_word_gets_the_nearest_of_the_choices() {
     assert_snapshot!(funnel("approved", "aproved"), @r#"checkout.yaml:2: unknown status "aproved"; did you mean "approved"?"#);
-    assert_snapshot!(funnel("person", "household"), @r#"checkout.yaml:3: unknown unit "household", expected one of: person, device, session"#);
+    assert_snapshot!(funnel("person", "household"), @r#"checkout.yaml:3: unknown unit "household", expected one of: person, device, session, cart, order"#);
     assert_snapshot!(policy("position_based", "postion_based"), @r#"policies.yaml:3: unknown model "postion_based"; did you mean "position_based"?"#);
     assert_snapshot!(metric("direction: up", "direction: sideways"), @r#"spend.yaml:15: unknown direction "sideways", expected one of: up, down"#);
     assert_snapshot!(metric("type: simple", "type: derived"), @r#"spend.yaml:5: unknown type "derived", expected one of: ratio, simple"#);
@@ -228,8 +230,8 @@ fn a_condition_that_cannot_be_read_says_what_was_expected() {
     assert_snapshot!(metric("not bot", "channel = 7"), @r#"spend.yaml:6: in "where": expected a text such as 'Direct' for column "channel" after "=", found "7""#);
     assert_snapshot!(metric("not bot", "channel > 'A'"), @r#"spend.yaml:6: in "where": column "channel" is text, expected "=" or "!=", found ">""#);
     assert_snapshot!(metric("not bot", "pages >= 2.5"), @r#"spend.yaml:6: in "where": expected a whole number such as 3 for column "pages" after ">=", found "2.5""#);
-    assert_snapshot!(metric("not bot", "stay_ms <= 7w"), @r#"spend.yaml:6: in "where": "7w" is no duration such as 7d, 36h, 30min or 90s"#);
-    assert_snapshot!(metric("not bot", "at > 7"), @r#"spend.yaml:6: in "where": column "at" is an instant; the days are chosen by who asks, not by the metric"#);
+    assert_snapshot!(metric("not bot", "stay_ms <= 7w"), @r#"spend.yaml:6: in "where": "7w" is no duration such as 7d, 36h, 30min, 90s or 500ms"#);
+    assert_snapshot!(metric("not bot", "at > 7"), @r#"spend.yaml:6: in "where": column "at" is an instant; the days are chosen by who asks, not by the definition"#);
     assert_snapshot!(metric("not bot", "\"channel = 'A\""), @r#"spend.yaml:6: in "where": a text in single quotes has no end"#);
     assert_snapshot!(metric("not bot", "channel ~ 1"), @r#"spend.yaml:6: in "where": unexpected "~"; texts stand in single quotes"#);
 }
@@ -337,11 +339,11 @@ fn a_key_of_another_model_of_attribution_is_refused() {
 
 #[test]
 fn all_mistakes_are_reported_at_once_by_file_and_line() {
-    assert_snapshot!(messages(&[("b.yaml", &FUNNEL.replace("168", "0")), ("a.yaml", &POLICY.replace("model: position_based", "model: best").replace("720", "0").replace("basis: order_date", "basis: today"))]), @r#"
+    assert_snapshot!(messages(&[("b.yaml", &FUNNEL.replace("7d", "0")), ("a.yaml", &POLICY.replace("model: position_based", "model: best").replace("720", "0").replace("basis: order_date", "basis: today"))]), @r#"
     a.yaml:3: unknown model "best", expected one of: first, last, last_non_direct, linear, position_based, time_decay
     a.yaml:7: "click_window_hours" is 0, expected a whole number from 1 to 8760
     a.yaml:10: unknown basis "today", expected one of: order_date, touch_date
-    b.yaml:4: "window_hours" is 0, expected a whole number from 1 to 8760
+    b.yaml:4: "window" is 0, expected a duration from 0s to 3650d, such as 7d, 36h, 30min, 90s or 500ms
     "#);
 }
 
@@ -357,7 +359,7 @@ fn conversion(from: &str, to: &str) -> String {
 fn a_conversion_that_its_model_cannot_count_is_refused() {
     assert_snapshot!(conversion("of: buyers", "of: buyer"), @r#"paid.yaml:5: unknown semantic model "buyer"; did you mean "buyers"?"#);
     assert_snapshot!(conversion("unit: name", "unit: nam"), @r#"paid.yaml:6: in "unit": unknown column "nam"; did you mean "name"?"#);
-    assert_snapshot!(conversion("unit: name", "unit: at"), @r#"paid.yaml:6: "unit" is "at", which is an instant, expected a text column"#);
+    assert_snapshot!(conversion("unit: name", "unit: at"), @r#"paid.yaml:6: in "unit": column "at" is an instant, expected a text column"#);
     assert_snapshot!(conversion("unit: name\n", ""), @r#"paid.yaml:1: missing key "unit" in conversion "visits_paid", expected the text column that names the order, such as order_key"#);
     assert_snapshot!(conversion("value: spent", "value: spend"), @r#"paid.yaml:8: unknown measure of buyers "spend"; did you mean "spent"?"#);
     assert_snapshot!(conversion("not bot", "not bott"), @r#"paid.yaml:7: in "where": unknown column "bott"; did you mean "bot"?"#);

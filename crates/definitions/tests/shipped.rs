@@ -6,7 +6,7 @@ use definitions::{
     Additivity, Counting, DefinitionError, DefinitionStatus, Definitions, Formula, MetricBasis, StoredDefinition,
     hash_of,
 };
-use model::{AttributionModel, CreditBasis, FunnelUnit};
+use model::{AttributionModel, CreditBasis, EntryRule, FunnelMode, FunnelUnit};
 
 fn shipped_files() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/definitions");
@@ -102,9 +102,11 @@ fn orders_are_joined_with_the_one_session_that_they_are_assigned_to() {
 fn the_checkout_funnel_has_four_steps_within_a_week_per_person() {
     let definitions = shipped();
     let funnel = &definitions.funnel("checkout").expect("shipped").value;
-    let events: Vec<&str> = funnel.steps.iter().map(|step| step.event.as_str()).collect();
+    let events: Vec<&str> = funnel.steps.iter().flat_map(|step| &step.events).map(String::as_str).collect();
     assert_eq!(events, ["view_item", "add_to_cart", "begin_checkout", "purchase"]);
-    assert_eq!((funnel.unit, funnel.window_hours), (FunnelUnit::Person, 168));
+    assert!(funnel.steps.iter().all(|step| !step.optional && step.filter.is_none() && step.window_ms.is_none()));
+    assert_eq!((funnel.unit, funnel.window_ms), (FunnelUnit::Person, Some(604_800_000)));
+    assert_eq!((funnel.mode, funnel.entry), (FunnelMode::Ordered, EntryRule::First));
 }
 
 #[test]
@@ -137,7 +139,7 @@ fn approving_or_commenting_keeps_the_version_and_any_other_change_makes_a_new_on
     let shipped = version("", "");
     assert_eq!(shipped.len(), 12);
     assert_eq!(version("status: approved", "status: draft # not yet"), shipped);
-    assert_ne!(version("window_hours: 168 ", "window_hours: 169 "), shipped);
+    assert_ne!(version("window: 7d ", "window: 8d "), shipped);
 }
 
 #[test]
@@ -203,6 +205,9 @@ fn every_shipped_definition_comes_back_from_its_stored_text_with_its_hash() {
     for (name, metric) in &definitions.metrics {
         assert_eq!(metric.value, read.metrics[name].value);
     }
+    for (name, funnel) in &definitions.funnels {
+        assert_eq!(funnel.value, read.funnels[name].value);
+    }
     for (name, conversion) in &definitions.conversions {
         assert_eq!(conversion.value, read.conversions[name].value);
     }
@@ -235,11 +240,11 @@ fn a_stored_text_that_cannot_be_read_names_the_definition() {
     insta::assert_snapshot!(messages("funnel", &|row| row.name = "other".to_owned()), @r#"facts.definitions/funnel/other:1: the stored text does not define funnel "other""#);
     insta::assert_snapshot!(messages("funnel", &|row| row.text = "[]".to_owned()), @"facts.definitions/funnel/checkout:1: the stored text is not one mapping");
     insta::assert_snapshot!(messages("funnel", &|row| row.status = "aproved".to_owned()), @r#"facts.definitions/funnel/checkout:1: unknown status "aproved"; did you mean "approved"?"#);
-    insta::assert_snapshot!(messages("funnel", &|row| row.text = row.text.replace("168", "0")), @r#"facts.definitions/funnel/checkout:1: "window_hours" is 0, expected a whole number from 1 to 8760"#);
+    insta::assert_snapshot!(messages("funnel", &|row| row.text = row.text.replace("7d", "0")), @r#"facts.definitions/funnel/checkout:1: "window" is "0", expected a duration from 0s to 3650d, such as 7d, 36h, 30min, 90s or 500ms"#);
     let carts_withdrawn = messages("semantic_model", &|row| row.status = "withdrawn".to_owned());
     insta::assert_snapshot!(carts_withdrawn, @r#"
-    facts.definitions/metric/cart_abandonment_rate:1: unknown semantic model "carts", expected one of: orders, purchases, sessions
-    facts.definitions/metric/cart_abandonment_rate:1: unknown semantic model "carts", expected one of: orders, purchases, sessions
+    facts.definitions/metric/cart_abandonment_rate:1: unknown semantic model "carts", expected one of: events, orders, purchases, sessions
+    facts.definitions/metric/cart_abandonment_rate:1: unknown semantic model "carts", expected one of: events, orders, purchases, sessions
     "#);
 }
 

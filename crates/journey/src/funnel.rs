@@ -24,7 +24,7 @@ mod runs;
 mod shape;
 mod track;
 
-use model::{FunnelDefinition, UtcMillis};
+use model::UtcMillis;
 
 use crate::JourneyError;
 
@@ -115,14 +115,6 @@ impl FunnelShape {
             ..FunnelTerms::default()
         };
         Funnel::new(terms).expect("a shape has 1 to 32 required steps and a window that is not negative")
-    }
-}
-
-impl TryFrom<&FunnelDefinition> for FunnelShape {
-    type Error = JourneyError;
-
-    fn try_from(definition: &FunnelDefinition) -> Result<Self, JourneyError> {
-        Self::new(definition.steps.len(), definition.window_hours)
     }
 }
 

@@ -26,7 +26,7 @@ pub use claim::{Claim, ClaimKind, Cost, DateBasis, Pull};
 pub use digest::{Digest, NoDigest};
 pub use event::{Event, EventKind, Origin, Signals};
 pub use fact::{Fact, FactMeta, RecordKey};
-pub use funnel::{FunnelDefinition, FunnelStep, FunnelUnit};
+pub use funnel::{EntryRule, FunnelMode, FunnelUnit};
 pub use identity::{Edge, EdgeRule, Witness, WitnessKind};
 pub use money::{Currency, Money, MoneyError};
 pub use node::{Node, NodeKind};

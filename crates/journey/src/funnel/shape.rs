@@ -2,6 +2,8 @@
 
 use crate::JourneyError;
 
+pub use model::{EntryRule, FunnelMode};
+
 /// Most steps of a funnel: the bits of a mask.
 pub(crate) const STEPS_MAX: usize = 32;
 
@@ -15,18 +17,6 @@ pub struct StepRule {
     pub window_ms: Option<i64>,
 }
 
-/// In what order the steps of a chain come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FunnelMode {
-    /// One after another; other events may lie between.
-    #[default]
-    Ordered,
-    /// One after another, and no other session event of the unit strictly between matched instants.
-    Strict,
-    /// As many steps as one window holds. Step k then means "at least k steps".
-    AnyOrder,
-}
-
 /// Two required steps, counted from 0, between which an exclusion event must not lie.
 ///
 /// Which events exclude is settled before: see [`FunnelEvent::exclusion_mask`](crate::FunnelEvent::exclusion_mask).
@@ -36,16 +26,6 @@ pub struct FunnelExclusion {
     pub from: usize,
     /// The last step that it forbids.
     pub to: usize,
-}
-
-/// How many runs a unit has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EntryRule {
-    /// One: the best chain over all entries.
-    #[default]
-    First,
-    /// One for each match of step 1.
-    Every,
 }
 
 /// Whose breakdown value names a run's row.
