@@ -97,12 +97,12 @@ impl PathsGroup {
     /// Where more was subtracted than added.
     #[must_use]
     pub fn top(&self, most: usize) -> TopPaths {
-        let line = |(names, paths): (&Box<[u32]>, &i64)| PathLine {
+        let line = |names: &[u32], paths: i64| PathLine {
             names: names.to_vec(),
             ended: names.len() <= self.question.terms().steps,
-            paths: whole(*paths),
+            paths: whole(paths),
         };
-        let mut lines: Vec<PathLine> = self.counts.iter().map(line).collect();
+        let mut lines: Vec<PathLine> = self.counts.iter().map(|(names, paths)| line(names, *paths)).collect();
         // They come by their codes, and the sort is stable.
         lines.sort_by_key(|line| Reverse(line.paths));
         let other = lines.iter().skip(most).map(|line| line.paths).sum();
