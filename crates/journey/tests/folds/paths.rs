@@ -179,3 +179,23 @@ fn what_enters_a_name_leaves_it() {
         }
     });
 }
+
+/// A path through 200,000 repeats would be as many steps for each of as many anchors.
+#[test]
+fn a_long_log_of_one_name_is_one_pass() {
+    let event = |at| PathEvent { at: UtcMillis(at), mask: PathEvent::ANCHOR | PathEvent::COUNTS, name: 7 };
+    let log: Vec<PathEvent> = (0..200_000).map(event).collect();
+    for direction in [PathDirection::After, PathDirection::Before] {
+        let terms = PathTerms {
+            anchor: AnchorRule::Every,
+            direction,
+            steps: Paths::STEPS_MAX,
+            collapsed: true,
+            gap_ms_max: Some(1),
+            until_next_anchor: false,
+        };
+        let mut fold = PathsFold::new(Paths::new(terms).expect("terms in their ranges"));
+        let runs = fold.run(&log, EntryRange::ALL);
+        assert_eq!(runs.iter().filter(|run| run.names == [7]).count(), log.len());
+    }
+}
