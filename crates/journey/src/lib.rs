@@ -19,19 +19,37 @@ pub mod funnel;
 
 pub mod tally;
 
+pub mod retention;
+
+pub mod paths;
+
+pub mod window_funnel;
+
+pub mod fold_error;
+
 mod decay;
 
 pub use assignment::{Assignment, IndexedSession, OrderHints, Reason, SessionIndex, Sighting, assign};
 pub use credits::{Credits, Shares, split};
+pub use fold_error::FoldError;
 pub use funnel::{
     BreakdownRow, BreakdownRule, EntryRange, EntryRule, Funnel, FunnelEvent, FunnelExclusion, FunnelFold, FunnelGroup,
     FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport, FunnelRun, FunnelShape, FunnelTable,
     FunnelTerms, StepEvent, StepMatch, StepRule, SurvivalStep, run,
 };
+pub use paths::{
+    AnchorRule, PathColumn, PathDirection, PathEdge, PathEvent, PathLine, PathRun, PathRuns, PathTerms, Paths,
+    PathsFold, PathsGroup, TopPaths,
+};
+pub use retention::{
+    Periods, Retention, RetentionCell, RetentionEvent, RetentionFold, RetentionGroup, RetentionOutcome,
+    RetentionReport, RetentionRow, ReturnRule,
+};
 pub use sessions::{SessionEvent, SessionRule, SessionSpan, sessions};
 pub use tally::{FunnelTally, tally};
 pub use touches::{Touch, touches};
 pub use weights::{eligible, weights};
+pub use window_funnel::{LevelGroup, WindowFunnel};
 
 /// Why a setting of a fold is not one.
 #[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
