@@ -1,9 +1,10 @@
 //! Folds over one path: what a device's or a person's ordered events amount to (`docs/semantics.md`, sections 6 to 9).
 //!
 //! In reading order: events become [sessions](mod@sessions), orders meet them by [assignment], signals become
-//! [touches](mod@touches), an order's value becomes [credits] of touches by [weights](mod@weights), and steps become a
-//! [funnel] run, counted in a [tally](mod@tally). All of it is plain functions on slices of small values; strings are
-//! dictionary codes before they get here, and events are sorted by (instant, key).
+//! [touches](mod@touches), an order's value becomes [credits] of touches by [weights](mod@weights), steps become
+//! [funnel] runs, starts and returns become [retention], and what follows an event becomes [paths]; [window_funnel] is for
+//! SQL of one's own. All of it is plain functions on slices of small values; strings are dictionary codes before they get
+//! here, and events are sorted by (instant, key). What counts is a group that adds and subtracts.
 
 pub mod sessions;
 
@@ -16,8 +17,6 @@ pub mod weights;
 pub mod credits;
 
 pub mod funnel;
-
-pub mod tally;
 
 pub mod retention;
 
@@ -34,8 +33,8 @@ pub use credits::{Credits, Shares, split};
 pub use fold_error::FoldError;
 pub use funnel::{
     BreakdownRow, BreakdownRule, EntryRange, EntryRule, Funnel, FunnelEvent, FunnelExclusion, FunnelFold, FunnelGroup,
-    FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport, FunnelRun, FunnelShape, FunnelTable,
-    FunnelTerms, StepEvent, StepMatch, StepRule, SurvivalStep, run,
+    FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport, FunnelTable, FunnelTerms, StepMatch, StepRule,
+    SurvivalStep,
 };
 pub use paths::{
     AnchorRule, PathColumn, PathDirection, PathEdge, PathEvent, PathLine, PathRun, PathRuns, PathTerms, Paths,
@@ -46,7 +45,6 @@ pub use retention::{
     RetentionReport, RetentionRow, ReturnRule,
 };
 pub use sessions::{SessionEvent, SessionRule, SessionSpan, sessions};
-pub use tally::{FunnelTally, tally};
 pub use touches::{Touch, touches};
 pub use weights::{eligible, weights};
 pub use window_funnel::{LevelGroup, WindowFunnel};
@@ -61,16 +59,10 @@ pub enum JourneyError {
         found: i64,
     },
     /// A funnel has too few or too many steps.
-    #[error("funnel has {found} steps, expected 1 to {max}", max = FunnelShape::STEPS_MAX)]
+    #[error("funnel has {found} steps, expected 1 to {max}", max = Funnel::STEPS_MAX)]
     Steps {
         /// How many it has.
         found: usize,
-    },
-    /// A funnel's window is out of range.
-    #[error("funnel window is {found} h, expected 0 to {max}", max = FunnelShape::WINDOW_HOURS_MAX)]
-    Window {
-        /// The window as given, in hours.
-        found: i64,
     },
     /// A funnel's first step asks for what only a later one can have.
     #[error("first step {found}, expected a required step without a window, since it follows nothing")]

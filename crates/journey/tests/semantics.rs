@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use journey::{EntryRange, FunnelShape, SessionEvent, SessionRule, Shares, StepEvent, Touch, run, sessions};
+use journey::{
+    EntryRange, Funnel, FunnelEvent, FunnelFold, FunnelTerms, SessionEvent, SessionRule, Shares, StepRule, Touch,
+    sessions,
+};
 use model::{
     AttributionModel, CreditBasis, HousePolicy, UtcMillis,
     money::{format_micros, parse_micros},
@@ -107,25 +110,31 @@ fn session_outcome(case: &Case, position: usize) -> String {
 fn funnel_outcome(case: &Case, position: usize) -> String {
     let statement = &case.statements[position];
     let steps: Vec<&str> = between(statement, "`", "`").split(" > ").collect();
-    let events: Vec<StepEvent> = (0_u128..)
-        .zip(&case.rows)
-        .map(|(key, row)| {
-            let satisfied = (0..).zip(&steps).filter(|(_, step)| **step == row["event"]);
-            StepEvent { at: instant(&row["at"]), key, step_mask: satisfied.map(|(bit, _)| 1 << bit).sum() }
-        })
-        .collect();
+    let seen = |row: &BTreeMap<String, String>| {
+        let satisfied = (0..).zip(&steps).filter(|(_, step)| **step == row["event"]);
+        let step_mask = satisfied.map(|(bit, _)| 1 << bit).sum();
+        FunnelEvent { at: instant(&row["at"]), step_mask, ..FunnelEvent::default() }
+    };
+    let events: Vec<FunnelEvent> = case.rows.iter().map(seen).collect();
     let range = if statement.contains("entered from ") {
         let to = between(statement, " until ", ": ");
         EntryRange { from: instant(between(statement, "entered from ", " until ")), to: instant(to) }
     } else {
         EntryRange::ALL
     };
-    let shape = FunnelShape::new(steps.len(), number(statement, " within ", " h")).expect("a shape in range");
-    let Some(found) = run(&events, shape, range) else { return "never entered".to_owned() };
+    let window_ms = number(statement, " within ", " h") * UtcMillis::HOUR_MS;
+    let funnel = Funnel::new(FunnelTerms {
+        steps: vec![StepRule::default(); steps.len()],
+        total_window_ms: Some(window_ms),
+        ..FunnelTerms::default()
+    });
+    let mut fold = FunnelFold::new(funnel.expect("a sound funnel"));
+    let outcomes = fold.run(&events, range, UtcMillis(i64::MAX));
+    let Some(found) = outcomes.iter().next() else { return "never entered".to_owned() };
     if statement.starts_with("Maturity of ") {
-        return written(found.mature_at);
+        return written(found.last_entry_at.plus_ms(window_ms));
     }
-    let at: Vec<String> = found.matched.iter().map(|&position| written(events[position].at)).collect();
+    let at: Vec<String> = found.matched.iter().flatten().map(|matched| written(matched.at)).collect();
     format!("reached step {} of {} at {}", found.reached, steps.len(), at.join(", "))
 }
 

@@ -30,7 +30,8 @@ pub const SORTED_MARK: &str = "sorted-";
 const COLD_COLUMNS: [&str; 7] = ["properties", "document", "payload", "headers", "user_agent", "text", "positions"];
 
 /// Columns whose values hardly come twice in a file: a dictionary of them would cost its making and save nothing.
-pub(crate) const DISTINCT_COLUMNS: [&str; 7] = ["key", "content_hash", "payload", "document", "properties", "offset", "place"];
+pub(crate) const DISTINCT_COLUMNS: [&str; 7] =
+    ["key", "content_hash", "payload", "document", "properties", "offset", "place"];
 
 /// One data file in force.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,9 +15,9 @@ use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
     derived::{CreditRow, Derived, OrderRow, TouchRow, attribution::touches_by_person, rows::receiver},
-    engine::{Expansion, Rules},
+    engine::Rules,
     error::EngineError,
-    funnel::table,
+    expansion::{Expansion, table},
     period::{Grain, Span},
 };
 

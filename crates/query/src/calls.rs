@@ -37,10 +37,36 @@ pub struct Call {
 }
 
 /// Every table function.
-pub const SIGNATURES: [Signature; 8] = [
+pub const SIGNATURES: [Signature; 11] = [
     Signature { name: "metric", arguments: &["name", "grain", "by", "from", "to", "zone", "currency"], required: 1 },
-    Signature { name: "funnel", arguments: &["name", "from", "to", "zone"], required: 1 },
-    Signature { name: "funnel_people", arguments: &["name", "step", "from", "to", "zone"], required: 2 },
+    Signature {
+        name: "funnel",
+        arguments: &["name", "from", "to", "zone", "by", "rule", "horizon", "currency", "row"],
+        required: 1,
+    },
+    Signature {
+        name: "funnel_trend",
+        arguments: &["name", "grain", "from", "to", "zone", "by", "rule", "horizon", "row"],
+        required: 1,
+    },
+    Signature {
+        name: "funnel_times",
+        arguments: &["name", "step", "from", "to", "zone", "by", "rule", "row"],
+        required: 1,
+    },
+    Signature {
+        name: "funnel_survival",
+        arguments: &["name", "from", "to", "zone", "by", "rule", "horizon", "row"],
+        required: 1,
+    },
+    Signature {
+        name: "funnel_people",
+        arguments: &[
+            "name", "step", "from", "to", "zone", "by", "rule", "horizon", "currency", "row", "side", "mature",
+            "grain", "period",
+        ],
+        required: 2,
+    },
     Signature { name: "bridge", arguments: &["platform", "from", "to", "account", "policy", "zone"], required: 1 },
     Signature {
         name: "bridge_orders",

@@ -21,9 +21,9 @@ use tables::{Cells, cells::text_at, column::days_since_1970};
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    engine::{Expansion, Rules},
+    engine::Rules,
     error::EngineError,
-    funnel::table,
+    expansion::{Expansion, table},
     metric::{asked_currency, stamped_model},
     period::{Grain, Span},
 };

@@ -19,7 +19,7 @@ use model::UtcMillis;
 use crate::{engine::EngineSettings, error::EngineError, in_force::InForce};
 
 pub use attribution::{CreditRow, TouchRow};
-pub use load::Facts;
+pub use load::{Facts, persons};
 pub use purchases::OrderRow;
 pub use visits::{CartRow, SessionRow};
 

@@ -28,12 +28,14 @@ use crate::{
     bridge,
     calls::{self, Call},
     compare, currency,
-    derived::Derived,
+    derived::{self, Derived},
     error::EngineError,
     exchange::{self, Exchange},
-    facts_table, funnel,
+    expansion::Expansion,
+    facts_table,
+    funnel::{self, FunnelTable},
     in_force::{Decisions, InForce},
-    metric, period, property,
+    metric, people, period, property,
 };
 
 /// Instants whose derived tables are kept in memory.
@@ -82,6 +84,8 @@ pub(crate) struct Answering {
     settings: EngineSettings,
     base: SessionState,
     kept: Mutex<Vec<KeptTables>>,
+    people: Mutex<Vec<KeptPeople>>,
+    files: Arc<people::GroundCache>,
 }
 
 /// Derived tables: of which facts, by which rules.
@@ -92,10 +96,19 @@ struct KeptTables {
     derived: Arc<Derived>,
 }
 
+/// Events in order and who is who: as of which instant, by which channel rules.
+#[derive(Debug)]
+struct KeptPeople {
+    moment: Moment,
+    by: Arc<InForce>,
+    ground: Arc<people::Ground>,
+}
+
 /// What one question is answered from, beside the stored tables.
 struct Ground {
     in_force: Arc<InForce>,
-    derived: Arc<Derived>,
+    /// None where nothing that is asked is derived in memory.
+    derived: Option<Arc<Derived>>,
     /// Set where the definitions are those of an instant of their own.
     definitions_as_of: Option<UtcMillis>,
 }
@@ -122,19 +135,6 @@ pub struct Moment {
     pub known_at: UtcMillis,
     /// True where the lake was filled on a simulated clock.
     pub simulated: bool,
-}
-
-/// What the call of a table function turns into.
-pub enum Expansion {
-    /// Rows.
-    Table(Arc<dyn TableProvider>),
-    /// A query over the derived tables; with a currency, over those in it, with `rate_missing` and `rate_provisional`.
-    Query {
-        /// The statement.
-        sql: String,
-        /// The currency asked for.
-        converted: Option<Currency>,
-    },
 }
 
 impl Engine {
@@ -165,7 +165,8 @@ impl Engine {
         }
         let base = context.state();
         let (decisions, kept) = (Decisions::new(definitions, channels), Mutex::new(Vec::new()));
-        let answering = Arc::new(Answering { lake, decisions, settings, base, kept });
+        let (people, files) = (Mutex::new(Vec::new()), Arc::default());
+        let answering = Arc::new(Answering { lake, decisions, settings, base, kept, people, files });
         Ok(Self { answering, threads: Some(threads) })
     }
 
@@ -276,6 +277,24 @@ impl Answering {
         Ok(derived)
     }
 
+    /// Events in order and who is who, as of a moment; opened once and kept.
+    async fn people(&self, moment: Moment, in_force: &Arc<InForce>) -> Result<Arc<people::Ground>, EngineError> {
+        let mut kept = self.people.lock().await;
+        let same = |kept: &&KeptPeople| kept.moment == moment && kept.by.channels == in_force.channels;
+        if let Some(found) = kept.iter().find(same) {
+            return Ok(Arc::clone(&found.ground));
+        }
+        let persons = Arc::new(derived::persons(&self.lake, moment.known_at, &self.settings).await?);
+        let channels = Arc::clone(&in_force.channels);
+        let opened = people::Ground::open(&self.lake, moment.known_at, persons, channels, &self.files);
+        let ground = Arc::new(opened.instrument(info_span!("open", as_of = %moment.known_at)).await?);
+        if kept.len() >= INSTANTS_KEPT {
+            kept.remove(0);
+        }
+        kept.push(KeptPeople { moment, by: Arc::clone(in_force), ground: Arc::clone(&ground) });
+        Ok(ground)
+    }
+
     async fn answer(&self, question: &Question) -> Result<Answer, EngineError> {
         let asked = |message: &str| EngineError::Asked { message: message.to_owned() };
         if self.lake.rebuilding() {
@@ -291,9 +310,13 @@ impl Answering {
         let moment = self.moment(question.as_of).await?;
         let mut stamp = Stamp::new(moment.known_at, &self.settings.zone, moment.simulated);
         let references = self.base.resolve_table_references(&statement)?;
-        let needs_ground = !calls.is_empty() || references.iter().any(|r| is_derived(r) || lists_tables(r));
+        let needs_derived = references.iter().any(|r| is_derived(r) || lists_tables(r))
+            || calls.iter().any(|call| FunnelTable::of(call.function).is_none());
         // Stored tables can be asked whatever is in force, so that what does not fit together can be found and mended.
-        let ground = if needs_ground { Some(self.ground(moment, question.definitions_as_of).await?) } else { None };
+        let ground = match needs_derived || !calls.is_empty() {
+            true => Some(self.ground(moment, question.definitions_as_of, needs_derived).await?),
+            false => None,
+        };
         let context = self.context(moment, &references, !calls.is_empty(), ground.as_ref()).await?;
         // Rates are read only for questions that may convert.
         let text = question.sql.to_lowercase();
@@ -366,13 +389,18 @@ impl Answering {
     }
 
     /// The definitions in force and what is derived by them; under `definitions_as_of`, those of another instant.
-    async fn ground(&self, moment: Moment, definitions_as_of: Option<UtcMillis>) -> Result<Ground, EngineError> {
+    async fn ground(
+        &self,
+        moment: Moment,
+        definitions_as_of: Option<UtcMillis>,
+        needs_derived: bool,
+    ) -> Result<Ground, EngineError> {
         let decided = match definitions_as_of {
             Some(asked) => self.moment(Some(asked)).await?,
             None => moment,
         };
         let in_force = self.in_force(decided).await?;
-        let derived = self.derived(moment, &in_force).await?;
+        let derived = if needs_derived { Some(self.derived(moment, &in_force).await?) } else { None };
         Ok(Ground { in_force, derived, definitions_as_of: definitions_as_of.map(|_| decided.known_at) })
     }
 
@@ -388,8 +416,8 @@ impl Answering {
         let catalog = datafusion::catalog::MemoryCatalogProvider::new();
         let all = calls || references.iter().any(lists_tables);
         let public = MemorySchemaProvider::new();
-        if let Some(ground) = ground {
-            for (name, batch) in ground.derived.tables()? {
+        if let Some(derived) = ground.and_then(|ground| ground.derived.as_ref()) {
+            for (name, batch) in derived.tables()? {
                 let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
                 public.register_table(name.to_owned(), Arc::new(table))?;
             }
@@ -421,14 +449,18 @@ impl Answering {
     ) -> Result<(), EngineError> {
         let ground = asked.ground;
         let rules = &Rules { settings: &self.settings, in_force: &ground.in_force };
-        let derived = &ground.derived;
         for (index, call) in asked.calls.iter().enumerate() {
             stamp.definitions.extend(ground.in_force.channels_stamp.clone());
+            if let Some(table) = FunnelTable::of(call.function) {
+                let people = self.people(asked.moment, &ground.in_force).await?;
+                let provider = funnel::expand(rules, call, table, (&people, &self.base), stamp)?;
+                context.register_table(calls::table_name(index), provider)?;
+                continue;
+            }
+            let derived = ground.derived()?;
             let expansion = match call.function {
                 "metric" => metric::expand(rules, call, stamp)?,
                 "revenue_series" => metric::expand_series(rules, call, stamp)?,
-                "funnel" => funnel::expand(rules, call, derived, stamp)?,
-                "funnel_people" => funnel::expand_people(rules, call, derived, stamp)?,
                 "compare" => compare::expand(rules, call, context, stamp).await?,
                 "compare_orders" => compare::expand_orders(rules, call, context, stamp).await?,
                 "bridge" => bridge::expand(rules, call, derived, stamp)?,
@@ -457,7 +489,7 @@ impl Answering {
         let context = self.context(asked.moment, &[], true, Some(asked.ground)).await?;
         let zone = model::time::zone(&self.settings.zone)
             .map_err(|error| EngineError::Asked { message: error.to_string() })?;
-        for (name, batch) in currency::tables(&asked.ground.derived, asked.exchange, to, &zone)? {
+        for (name, batch) in currency::tables(asked.ground.derived()?, asked.exchange, to, &zone)? {
             context.deregister_table(name)?;
             context.register_batch(name, batch)?;
         }
@@ -469,10 +501,17 @@ impl Answering {
 }
 
 impl Ground {
+    fn derived(&self) -> Result<&Derived, EngineError> {
+        let missing =
+            || EngineError::Asked { message: "the derived tables were not made for this question".to_owned() };
+        self.derived.as_deref().ok_or_else(missing)
+    }
+
     /// What a reader must know beside the numbers.
     fn notes(&self) -> Vec<String> {
         let elsewhere = self.definitions_as_of.map(|at| format!("the definitions are those in force as of {at}"));
-        self.derived.set_aside.iter().cloned().chain(elsewhere).collect()
+        let set_aside = self.derived.iter().flat_map(|derived| derived.set_aside.iter().cloned());
+        set_aside.chain(elsewhere).collect()
     }
 }
 

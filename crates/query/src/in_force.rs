@@ -171,7 +171,7 @@ fn in_words(errors: &[DefinitionError]) -> String {
 mod tests {
     use super::*;
 
-    const FUNNEL: &str = "funnel: checkout\nstatus: draft\nunit: person\nwindow_hours: 168\nsteps: [{ label: a, event: view_item }, { label: b, event: purchase }]\n";
+    const FUNNEL: &str = "funnel: checkout\nstatus: draft\nunit: person\nwindow: 168h\nsteps: [{ label: a, event: view_item }, { label: b, event: purchase }]\n";
 
     fn parsed(text: &str) -> Definitions {
         Definitions::parse(&[("a.yaml".to_owned(), text.to_owned())]).expect("a sound definition")
@@ -212,7 +212,7 @@ mod tests {
         let known = rows.iter().filter(|row| row.known_at.0 <= known_at).cloned().collect();
         let in_force = decisions().read(&newest(known)).expect("what is in force fits together");
         let funnel = in_force.definitions.funnel("checkout").ok()?;
-        Some((funnel.value.window_hours, funnel.hash.clone()))
+        Some((funnel.value.window_ms? / UtcMillis::HOUR_MS, funnel.hash.clone()))
     }
 
     #[test]

@@ -16,8 +16,11 @@ pub mod in_force;
 mod currency;
 pub mod derived;
 pub mod exchange;
+mod expansion;
 pub mod facts_table;
 pub mod property;
+
+mod people;
 
 pub mod bridge;
 pub mod compare;

@@ -9,8 +9,9 @@ use model::Currency;
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{Call, hint},
-    engine::{Expansion, Rules},
+    engine::Rules,
     error::EngineError,
+    expansion::Expansion,
     period::{Grain, Span},
 };
 

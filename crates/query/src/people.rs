@@ -20,7 +20,7 @@ pub mod walk;
 
 pub mod leaf;
 
-pub use ground::{Ground, GroundCache};
-pub use lanes::{Condition, LanePlan, Lanes};
-pub use leaf::{Ask, AskTable, Run};
-pub use walk::{PersonFold, Who};
+pub(crate) use ground::{Ground, GroundCache};
+pub(crate) use lanes::{Condition, LanePlan, Lanes};
+pub(crate) use leaf::{Ask, AskTable, Run};
+pub(crate) use walk::{PersonFold, Who};

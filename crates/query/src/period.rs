@@ -130,6 +130,51 @@ impl Span {
     }
 }
 
+/// The civil days between two instants and the periods that they lie in, looked up once each.
+#[derive(Debug)]
+pub struct Days {
+    /// First instant of each day, ascending, in milliseconds.
+    starts: Vec<i64>,
+    /// Each day, as days since 1970-01-01, and the first day of its period.
+    days: Vec<(i32, i32)>,
+}
+
+impl Days {
+    /// Every day that holds an instant from the first to the last.
+    #[must_use]
+    pub fn between((first, last): (UtcMillis, UtcMillis), span: &Span) -> Self {
+        let (mut starts, mut days) = (Vec::new(), Vec::new());
+        let mut day = first.day_in(&span.zone);
+        loop {
+            let start = UtcMillis::start_of(day, &span.zone);
+            if start > last && !starts.is_empty() {
+                return Self { starts, days };
+            }
+            starts.push(start.0);
+            days.push((days_since_1970(day), days_since_1970(span.grain.start(day))));
+            let Ok(next) = day.tomorrow() else { return Self { starts, days } };
+            day = next;
+        }
+    }
+
+    /// The day of an instant between them, as days since 1970-01-01.
+    #[must_use]
+    pub fn of(&self, at: UtcMillis) -> i32 {
+        self.entry(at).0
+    }
+
+    /// The first day of the period of an instant between them, as days since 1970-01-01.
+    #[must_use]
+    pub fn period_of(&self, at: UtcMillis) -> i32 {
+        self.entry(at).1
+    }
+
+    fn entry(&self, at: UtcMillis) -> (i32, i32) {
+        let index = self.starts.partition_point(|start| *start <= at.0).saturating_sub(1);
+        self.days.get(index).copied().unwrap_or_default()
+    }
+}
+
 /// Reads a day of a call.
 ///
 /// # Errors

@@ -169,21 +169,7 @@ impl Facts {
         settings: &EngineSettings,
         channels: &ChannelRules,
     ) -> Result<Self, EngineError> {
-        let edges = rows(lake, Table::Edges, as_of, tables::identity::read_edges).await?;
-        let witnesses = rows(lake, Table::Witnesses, as_of, tables::identity::read_witnesses).await?;
-        let versions = rows(lake, Table::OrderVersions, as_of, tables::orders::read_versions).await?;
-        let mut order_devices: Vec<(Node, Node)> =
-            versions.iter().filter_map(|v| Some((Node::order(&v.shop, &v.order_id), v.device.clone()?))).collect();
-        order_devices.sort();
-        order_devices.dedup();
-        let persons = Persons::build(&IdentityInput {
-            edges: &edges,
-            witnesses: &witnesses,
-            order_devices: &order_devices,
-            shop_by_web_source: &settings.shop_by_web_source,
-            limits: identity::HubLimits::default(),
-            rejected_ids: &identity::default_rejected_ids(),
-        });
+        let Known { persons, witnesses, versions } = Known::read(lake, as_of, settings).await?;
         let mut facts = Self {
             persons,
             person_ids: Vec::new(),
@@ -401,6 +387,42 @@ fn signals_of(texts: &[Option<&str>; 10]) -> Signals {
 /// A key's digest as a number; keys are written by us, so an unreadable one sorts first and harms nothing.
 fn pipeline_key(hex: &str) -> u128 {
     u128::from_str_radix(hex, 16).unwrap_or(0)
+}
+
+/// Who is who, and what that was read from.
+struct Known {
+    persons: Persons,
+    witnesses: Vec<Witness>,
+    versions: Vec<OrderVersion>,
+}
+
+impl Known {
+    async fn read(lake: &Lake, as_of: UtcMillis, settings: &EngineSettings) -> Result<Self, EngineError> {
+        let edges = rows(lake, Table::Edges, as_of, tables::identity::read_edges).await?;
+        let witnesses = rows(lake, Table::Witnesses, as_of, tables::identity::read_witnesses).await?;
+        let versions = rows(lake, Table::OrderVersions, as_of, tables::orders::read_versions).await?;
+        let mut order_devices: Vec<(Node, Node)> =
+            versions.iter().filter_map(|v| Some((Node::order(&v.shop, &v.order_id), v.device.clone()?))).collect();
+        order_devices.sort();
+        order_devices.dedup();
+        let persons = Persons::build(&IdentityInput {
+            edges: &edges,
+            witnesses: &witnesses,
+            order_devices: &order_devices,
+            shop_by_web_source: &settings.shop_by_web_source,
+            limits: identity::HubLimits::default(),
+            rejected_ids: &identity::default_rejected_ids(),
+        });
+        Ok(Self { persons, witnesses, versions })
+    }
+}
+
+/// Who is who as of an instant.
+///
+/// # Errors
+/// [`EngineError`] where a table is unreadable.
+pub async fn persons(lake: &Lake, as_of: UtcMillis, settings: &EngineSettings) -> Result<Persons, EngineError> {
+    Ok(Known::read(lake, as_of, settings).await?.persons)
 }
 
 async fn rows<T>(

@@ -9,11 +9,7 @@ use arrow::{
     array::{ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, RecordBatchOptions, StringArray},
     datatypes::{DataType, Field, Int32Type, Schema, SchemaRef},
 };
-use datafusion::{
-    common::DFSchema,
-    execution::session_state::SessionState,
-    physical_expr::PhysicalExpr,
-};
+use datafusion::{common::DFSchema, execution::session_state::SessionState, physical_expr::PhysicalExpr};
 use definitions::{ColumnRef, Filter};
 use lake::sorted_file::read_type;
 use normalization::Traffic;
@@ -22,7 +18,7 @@ use tables::Table;
 use crate::{error::EngineError, people::signals::TrafficBook};
 
 /// Where a column of the model comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Origin {
     /// The stored column of this name.
     Stored(&'static str),
@@ -66,7 +62,7 @@ const VIEW: [(&str, Origin); 27] = [
 ];
 
 /// The columns that a question's expressions read, and how they are filled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EventColumns {
     schema: SchemaRef,
     origins: Vec<Origin>,
@@ -169,6 +165,14 @@ impl<'a> Compiler<'a> {
         self.expression(&if is_text { column.to_string() } else { format!("CAST({column} AS VARCHAR)") })
     }
 
+    /// A name that is one's own only beside whose it is: `shop/cart`, or `source/cart` where the source sells for none.
+    ///
+    /// # Errors
+    /// [`EngineError::Sql`] where it has no text.
+    pub fn unit(&self, column: &ColumnRef) -> Result<Arc<dyn PhysicalExpr>, EngineError> {
+        self.expression(&format!("coalesce(events.shop, events.web_source) || '/' || {column}"))
+    }
+
     /// The columns that the expressions read.
     #[must_use]
     pub fn finish(self) -> EventColumns {
@@ -241,7 +245,8 @@ impl EventColumns {
 /// # Errors
 /// [`EngineError::Table`] where it is missing.
 pub fn stored<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, EngineError> {
-    let missing = || tables::TableError::Column { column: name.to_owned(), found: "absent".to_owned(), expected: "read" };
+    let missing =
+        || tables::TableError::Column { column: name.to_owned(), found: "absent".to_owned(), expected: "read" };
     Ok(rows.column_by_name(name).ok_or_else(missing)?)
 }
 

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 use arrow::{
-    array::{Array, AsArray, RecordBatch},
+    array::{AsArray, RecordBatch},
     datatypes::{Int32Type, Int64Type},
 };
 use identity::PersonId;
@@ -16,6 +16,7 @@ use crate::{
     people::{
         columns::stored,
         lanes::{LaneReader, Lanes},
+        leaf,
         walk::{PersonFold, Walk, Who},
         whereabouts::Place,
     },
@@ -28,6 +29,8 @@ pub enum Gathered {
     ByPerson,
     /// By device; rows without are left out.
     ByDevice,
+    /// Not at all.
+    Together,
 }
 
 /// Rows, and whose they are.
@@ -35,6 +38,12 @@ pub enum Gathered {
 struct Rows {
     lanes: Lanes,
     who: Vec<Who>,
+}
+
+impl Rows {
+    fn bytes(&self) -> usize {
+        self.lanes.bytes() + size_of::<Who>() * self.who.capacity()
+    }
 }
 
 impl Walk<'_> {
@@ -61,9 +70,12 @@ impl Walk<'_> {
                 let from = places.partition_point(|place| *place < first);
                 if places.get(from).is_some_and(|place| *place <= last) {
                     self.take(file, group, &places, by, &mut rows)?;
+                    leaf::account(self.memory, rows.bytes() + fold.bytes(), self.bytes_max)?;
                 }
             }
         }
+        // Once as gathered, once in order.
+        leaf::account(self.memory, 2 * rows.bytes() + fold.bytes(), self.bytes_max)?;
         let mut order: Vec<u32> = (0..rows.lanes.len() as u32).collect();
         let Rows { lanes, who } = &rows;
         order.sort_by_key(|&row| (who[row as usize], lanes.at[row as usize], lanes.key[row as usize]));
@@ -99,7 +111,9 @@ impl Walk<'_> {
             return Ok(());
         }
         let mut columns = self.plan.stored(true);
-        columns.extend(["device", "device_place", "user"].into_iter().filter(|name| !self.plan.stored(true).contains(name)));
+        columns.extend(
+            ["device", "device_place", "user"].into_iter().filter(|name| !self.plan.stored(true).contains(name)),
+        );
         let mut reader = LaneReader::new(self.plan, &self.ground.book, self.texts);
         let mut people = HashMap::new();
         for found in file.read_selected(group, Reading { columns: &columns, as_of }, selection)? {
@@ -115,6 +129,7 @@ impl Walk<'_> {
                         let device = stored(&found, "device_place")?.as_primitive::<Int64Type>().value(row as usize);
                         (device != 0).then_some(Who::Device(device))
                     }
+                    Gathered::Together => Some(Who::Device(0)),
                 };
                 if let Some(who) = who {
                     rows.who.push(who);

@@ -1,23 +1,29 @@
 //! What a question about people is asked of: the files of `facts.events` known at an instant, held open, and who is who.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
+use arrow::{
+    array::{AsArray, DictionaryArray, RecordBatch},
+    datatypes::{Int32Type, Int64Type},
+};
 use identity::Persons;
-use lake::{Lake, SortedFile};
-use model::{UtcMillis, traffic::ChannelRules};
+use lake::{Lake, Reading, SortedFile};
+use model::{Node, UtcMillis, traffic::ChannelRules};
 use tables::Table;
 
 use crate::{
     error::EngineError,
     people::{
+        columns::stored,
         signals::{KnownSignals, TrafficBook},
         spread::Spread,
-        walk::Interval,
-        whereabouts::Whereabouts,
+        walk::{Interval, Who},
+        whereabouts::{Place, Whereabouts},
     },
+    period::{Days, Span},
 };
 
 /// Events and people as of an instant.
@@ -87,6 +93,44 @@ impl Ground {
         &self.lines
     }
 
+    /// The days of every event, cut as the span says.
+    #[must_use]
+    pub fn days(&self, span: &Span) -> Days {
+        let known = self.files.iter().filter_map(|file| file.entry.instants("occurred_at"));
+        let ends = known.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        Days::between(ends.unwrap_or_default(), span)
+    }
+
+    /// How people and devices are shown. [`Who::Device`] is shown as `device:source:id`, the others as persons.
+    ///
+    /// # Errors
+    /// [`EngineError`] where a file is damaged.
+    pub fn names(&self, wanted: impl Iterator<Item = Option<Who>>) -> Result<HashMap<Who, String>, EngineError> {
+        let (mut names, mut places, mut devices) = (HashMap::new(), BTreeSet::new(), HashSet::new());
+        for who in wanted.flatten() {
+            match who {
+                Who::Person(person) => drop(names.insert(who, person.to_string())),
+                Who::At(place) => match self.spread.person_at(place) {
+                    Some(person) => drop(names.insert(who, person.to_string())),
+                    None => drop(places.insert(place)),
+                },
+                Who::Device(home) => drop(devices.insert(home)),
+            }
+        }
+        for file in &self.files {
+            for group in 0..file.groups() {
+                let (first, last) = file.group_places(group);
+                if !devices.is_empty() || places.range(first..=last).next().is_some() {
+                    let columns = ["place", "device", "device_place", "user"];
+                    for rows in file.read(group, Reading { columns: &columns, as_of: None })? {
+                        name_owners(&rows?, &mut places, &mut devices, &mut names)?;
+                    }
+                }
+            }
+        }
+        Ok(names)
+    }
+
     /// About `count` spans that have all places between them, with about as many rows in each.
     #[must_use]
     pub fn intervals(&self, count: usize) -> Vec<Interval> {
@@ -94,7 +138,9 @@ impl Ground {
             .lines
             .iter()
             .flatten()
-            .flat_map(|file| (0..file.file.groups()).map(|group| (file.file.group_places(group).0, file.file.group_rows(group))))
+            .flat_map(|file| {
+                (0..file.file.groups()).map(|group| (file.file.group_places(group).0, file.file.group_rows(group)))
+            })
             .collect();
         starts.sort_unstable();
         let rows: usize = starts.iter().map(|(_, rows)| rows).sum();
@@ -130,11 +176,36 @@ impl GroundCache {
     }
 }
 
+/// Names those that the rows show: at a plain place whom all its rows belong to, a known id before a device.
+fn name_owners(
+    rows: &RecordBatch,
+    places: &mut BTreeSet<Place>,
+    devices: &mut HashSet<Place>,
+    names: &mut HashMap<Who, String>,
+) -> Result<(), EngineError> {
+    let at = stored(rows, "place")?.as_primitive::<Int64Type>().values();
+    let homes = stored(rows, "device_place")?.as_primitive::<Int64Type>().values();
+    let (device, user) = (stored(rows, "device")?, stored(rows, "user")?);
+    let (device, user) = (device.as_dictionary::<Int32Type>(), user.as_dictionary::<Int32Type>());
+    let text = |texts: &DictionaryArray<Int32Type>, row: usize| {
+        texts.key(row).map(|key| texts.values().as_string::<i32>().value(key).to_owned())
+    };
+    for row in 0..rows.num_rows() {
+        if places.remove(&at[row]) {
+            let owner = text(user, row).or_else(|| text(device, row)).and_then(|text| Node::from_text(&text));
+            names.extend(owner.map(|owner| (Who::At(at[row]), owner.person_id())));
+        }
+        if devices.remove(&homes[row]) {
+            names.extend(text(device, row).map(|device| (Who::Device(homes[row]), device)));
+        }
+    }
+    Ok(())
+}
+
 /// Files by time: a line ends where no file of it reaches the next one's first instant.
 fn in_lines(files: &[Arc<SortedFile>]) -> Vec<Vec<GroundFile>> {
-    let span = |file: &SortedFile| {
-        file.entry.instants("occurred_at").unwrap_or((UtcMillis(i64::MIN), UtcMillis(i64::MAX)))
-    };
+    let span =
+        |file: &SortedFile| file.entry.instants("occurred_at").unwrap_or((UtcMillis(i64::MIN), UtcMillis(i64::MAX)));
     let places = |file: &SortedFile| file.entry.integers("place").unwrap_or((i64::MIN, i64::MAX));
     let mut sorted: Vec<&Arc<SortedFile>> = files.iter().filter(|file| file.entry.sorted()).collect();
     sorted.sort_by_key(|file| (span(file), file.entry.name.clone()));

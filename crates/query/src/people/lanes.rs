@@ -8,7 +8,7 @@ use arrow::{
     datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
 use datafusion::physical_expr::PhysicalExpr;
-use model::Digest;
+use model::{Currency, Digest};
 use tables::TableError;
 
 use crate::{
@@ -46,8 +46,10 @@ pub struct LanePlan {
     pub code: Option<Arc<dyn PhysicalExpr>>,
     /// A text that becomes `unit`; events without are left out.
     pub unit: Option<Arc<dyn PhysicalExpr>>,
-    /// Amounts are read.
+    /// Amounts are read, with their currencies.
     pub value: bool,
+    /// Amounts in other currencies are none.
+    pub currency: Option<Currency>,
     /// Devices are read.
     pub device: bool,
     /// Whether sessions are made of the event is read.
@@ -170,12 +172,6 @@ impl Lanes {
         self.at.len()
     }
 
-    /// True where there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.at.is_empty()
-    }
-
     /// Forgets every event.
     pub fn clear(&mut self) {
         *self = self.picked(&[]);
@@ -268,7 +264,9 @@ impl<'a> LaneReader<'a> {
             mask: pick(&mask),
             exclusion: pick(&exclusion),
             device: if self.plan.device { integers("device_place")? } else { Vec::new() },
-            in_session: in_session.map(|flags| row.iter().map(|&row| flags.value(row as usize)).collect()).unwrap_or_default(),
+            in_session: in_session
+                .map(|flags| row.iter().map(|&row| flags.value(row as usize)).collect())
+                .unwrap_or_default(),
             key: rows.column_by_name("key").map(|key| keys(key, &row)).transpose()?.unwrap_or_default(),
             ..Lanes::default()
         };
@@ -356,7 +354,11 @@ impl<'a> LaneReader<'a> {
     fn read_amounts(&self, rows: &RecordBatch, piece: &mut Piece) -> Result<(), EngineError> {
         let (values, currencies) = (stored(rows, "value")?, stored(rows, "currency")?);
         let values = values.as_primitive::<Decimal128Type>();
-        let codes = self.codes(currencies, &piece.row)?;
+        let mut codes = self.codes(currencies, &piece.row)?;
+        if let Some(wanted) = self.plan.currency {
+            let wanted = self.texts.code(wanted.code());
+            codes.iter_mut().filter(|code| **code != wanted).for_each(|code| *code = NONE);
+        }
         let amount = |(&row, &currency): (&u32, &u32)| {
             // An amount that states no currency is none: it would be added to others'.
             let stated = values.is_valid(row as usize) && currency != NONE;
@@ -418,7 +420,8 @@ impl Names {
         }
         let bits = |conditions: &[Condition]| -> Vec<u32> {
             let of = |name: Option<&str>| {
-                let has = |c: &Condition| c.events.is_empty() || c.events.iter().any(|event| Some(event.as_str()) == name);
+                let has =
+                    |c: &Condition| c.events.is_empty() || c.events.iter().any(|event| Some(event.as_str()) == name);
                 conditions.iter().zip(0..).fold(0, |bits, (condition, bit)| bits | u32::from(has(condition)) << bit)
             };
             dictionary.as_string::<i32>().iter().map(of).collect()

@@ -6,10 +6,12 @@
 use std::{
     ops::Range,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
     },
 };
+
+use datafusion::execution::memory_pool::MemoryReservation;
 
 use identity::PersonId;
 use lake::{Reading, Rows, SortedFile};
@@ -20,12 +22,16 @@ use crate::{
         columns::Texts,
         ground::{Ground, GroundFile},
         lanes::{LanePlan, LaneReader, Lanes, Piece},
+        leaf,
         whereabouts::Place,
     },
 };
 
 /// Persons between two looks at whether anybody still waits for the answer.
 const PERSONS_BETWEEN_LOOKS: usize = 512;
+
+/// Bytes of a decoded value, about.
+const DECODED_BYTES: usize = 8;
 
 /// Whose events a fold was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +49,9 @@ pub trait PersonFold {
     /// Some events of the person at hand; several calls give all of them in order.
     fn events(&mut self, lanes: &Lanes, range: Range<usize>);
 
+    /// Bytes that it holds.
+    fn bytes(&self) -> usize;
+
     /// There are no more of this person.
     ///
     /// # Errors
@@ -51,7 +60,6 @@ pub trait PersonFold {
 }
 
 /// What all threads of one question share.
-#[derive(Debug)]
 pub struct Walk<'a> {
     /// What is read.
     pub ground: &'a Ground,
@@ -59,10 +67,14 @@ pub struct Walk<'a> {
     pub plan: &'a LanePlan,
     /// The question's texts.
     pub texts: &'a Texts,
-    /// Set when nobody waits any more.
-    pub stopped: &'a AtomicBool,
+    /// True when nobody waits any more.
+    pub stopped: &'a (dyn Fn() -> bool + Sync),
     /// Rows that were decoded.
     pub rows_read: &'a AtomicUsize,
+    /// Most bytes that a thread held.
+    pub bytes_max: &'a AtomicUsize,
+    /// What this thread holds of the pool's memory.
+    pub memory: &'a Mutex<MemoryReservation>,
 }
 
 /// A span of places, both ends inside.
@@ -114,6 +126,8 @@ impl Walk<'_> {
             persons += 1;
             if persons % PERSONS_BETWEEN_LOOKS == 0 {
                 self.look()?;
+                let read: usize = lines.iter().flatten().map(Cursor::bytes).sum();
+                leaf::account(self.memory, read + fold.bytes(), self.bytes_max)?;
             }
             while exceptions.get(next_exception).is_some_and(|(exception, _)| *exception < place) {
                 next_exception += 1;
@@ -149,7 +163,7 @@ impl Walk<'_> {
     /// # Errors
     /// [`EngineError::Asked`] then.
     pub fn look(&self) -> Result<(), EngineError> {
-        if self.stopped.load(Ordering::Relaxed) {
+        if (self.stopped)() {
             return Err(EngineError::Asked { message: "the question was withdrawn".to_owned() });
         }
         Ok(())
@@ -168,6 +182,11 @@ impl<'a> Cursor<'a> {
             slice: 0..0,
             place: None,
         }
+    }
+
+    /// Bytes of the rows at hand: decoded, and as lanes.
+    fn bytes(&self) -> usize {
+        DECODED_BYTES * self.columns.len() * self.piece.row.capacity() + self.piece.lanes.bytes()
     }
 
     /// Moves on to the next place, or to more rows of the same.
@@ -214,7 +233,6 @@ impl<'a> Cursor<'a> {
             }
         }
     }
-
 }
 
 /// Rows of one person out of several files that overlap in time.

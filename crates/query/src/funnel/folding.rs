@@ -1,0 +1,167 @@
+//! What becomes of each unit's events: counts that add up, and the runs that a list names.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use journey::{BreakdownRow, FunnelFold, FunnelGroup, FunnelOutcome};
+use model::UtcMillis;
+
+use crate::{
+    error::EngineError,
+    funnel::{
+        asking::{FunnelAsk, FunnelTable},
+        units::{self, UnitId, Units},
+    },
+    people::{Lanes, PersonFold, Who, columns::Texts, lanes::NONE},
+    period::Grain,
+};
+
+/// One run behind a count.
+#[derive(Debug, Clone)]
+pub(super) struct Listed {
+    pub(super) unit: UnitId,
+    pub(super) reached: u32,
+    pub(super) entered_at: UtcMillis,
+    pub(super) last_matched_at: UtcMillis,
+    pub(super) row: BreakdownRow,
+    pub(super) value_micros: Option<i64>,
+    pub(super) mature: bool,
+}
+
+/// What everybody's events came to.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    /// By the period of entry, as the day on which it starts; one at 0 where periods are not asked for.
+    pub(super) groups: BTreeMap<i32, FunnelGroup>,
+    pub(super) listed: Vec<Listed>,
+    /// Code of the currency of all values, where one was met.
+    pub(super) currency: Option<u32>,
+    /// Carts and orders, whose events come from anywhere.
+    named: Lanes,
+}
+
+/// One thread's fold.
+pub(super) struct Folding<'a> {
+    ask: &'a FunnelAsk,
+    fold: FunnelFold,
+    units: Units,
+    texts: &'a Texts,
+    folded: Folded,
+    /// Two currencies that were met.
+    mixed: Option<(u32, u32)>,
+}
+
+impl<'a> Folding<'a> {
+    pub(super) fn new(ask: &'a FunnelAsk, units: Units, texts: &'a Texts) -> Self {
+        let fold = FunnelFold::new(ask.funnel.clone());
+        Self { ask, fold, units, texts, folded: Folded::default(), mixed: None }
+    }
+
+    /// What this thread's events came to.
+    ///
+    /// # Errors
+    /// [`EngineError::Asked`] where values of two currencies would be added.
+    pub(super) fn finish(mut self) -> Result<Folded, EngineError> {
+        if let Some((one, other)) = self.mixed {
+            return Err(mixed_currencies(self.texts, one, other));
+        }
+        if let Units::Named(lanes) = self.units {
+            self.folded.named = lanes;
+        }
+        Ok(self.folded)
+    }
+
+    fn note_currencies(&mut self, lanes: &Lanes, range: Range<usize>) {
+        for &code in lanes.currency.get(range).unwrap_or_default().iter().filter(|code| **code != NONE) {
+            match self.folded.currency {
+                Some(known) if known != code => self.mixed = Some((known, code)),
+                _ => self.folded.currency = Some(code),
+            }
+        }
+    }
+}
+
+impl PersonFold for Folding<'_> {
+    fn events(&mut self, lanes: &Lanes, range: Range<usize>) {
+        self.note_currencies(lanes, range.clone());
+        self.units.take(lanes, range);
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Listed>() * self.folded.listed.capacity() + self.units.bytes()
+    }
+
+    fn end(&mut self, who: Who) -> Result<(), EngineError> {
+        let (ask, fold, folded) = (self.ask, &mut self.fold, &mut self.folded);
+        self.units.end(who, ask.sessions, |unit, events| folded.run(ask, fold, unit, events));
+        Ok(())
+    }
+}
+
+impl Folded {
+    /// Adds what another thread's events came to.
+    pub(super) fn add(&mut self, other: Self) -> Result<(), (u32, u32)> {
+        for (period, group) in other.groups {
+            match self.groups.get_mut(&period) {
+                Some(known) => *known += &group,
+                None => drop(self.groups.insert(period, group)),
+            }
+        }
+        self.listed.extend(other.listed);
+        self.named.append(&other.named, 0..other.named.len());
+        match (self.currency, other.currency) {
+            (Some(one), Some(other)) if one != other => return Err((one, other)),
+            (known, other) => self.currency = known.or(other),
+        }
+        Ok(())
+    }
+
+    /// Runs the carts or orders, when all their events are together.
+    pub(super) fn run_named(&mut self, ask: &FunnelAsk) {
+        let lanes = std::mem::take(&mut self.named);
+        let mut fold = FunnelFold::new(ask.funnel.clone());
+        units::named(&lanes, |unit, events| self.run(ask, &mut fold, unit, events));
+    }
+
+    /// Runs one unit.
+    fn run(&mut self, ask: &FunnelAsk, fold: &mut FunnelFold, unit: UnitId, events: &[journey::FunnelEvent]) {
+        let outcomes = fold.run(events, ask.range, ask.horizon);
+        for outcome in outcomes.iter() {
+            let day = ask.days.of(outcome.entry.at);
+            let period = if ask.span.grain == Grain::All { 0 } else { ask.days.period_of(outcome.entry.at) };
+            if ask.table == FunnelTable::People {
+                self.list(ask, unit, &outcome, period);
+                continue;
+            }
+            let group = self.groups.entry(period).or_insert_with(|| FunnelGroup::new(&ask.funnel));
+            group.add(&outcome, day);
+        }
+    }
+
+    fn list(&mut self, ask: &FunnelAsk, unit: UnitId, outcome: &FunnelOutcome<'_>, period: i32) {
+        let chosen = &ask.chosen;
+        let here =
+            if chosen.dropped { outcome.dropped_at(chosen.step, &ask.funnel) } else { outcome.is_at(chosen.step) };
+        let wanted = here && (!chosen.mature || outcome.mature) && chosen.period.is_none_or(|wanted| wanted == period);
+        if wanted {
+            let last = outcome.matched.iter().flatten().map(|matched| matched.at).max();
+            self.listed.push(Listed {
+                unit,
+                reached: outcome.reached,
+                entered_at: outcome.entry.at,
+                last_matched_at: last.unwrap_or(outcome.entry.at),
+                row: outcome.row,
+                value_micros: outcome.value_micros,
+                mature: outcome.mature,
+            });
+        }
+    }
+}
+
+/// Amounts of different currencies are never added.
+pub(super) fn mixed_currencies(texts: &Texts, one: u32, other: u32) -> EngineError {
+    let mut codes = [one, other].map(|code| texts.text(code).unwrap_or_default().to_string());
+    codes.sort_unstable();
+    let [one, other] = codes;
+    let message = format!("events state values in {one} and {other}, which cannot be added: say currency => '{one}'");
+    EngineError::Asked { message }
+}
