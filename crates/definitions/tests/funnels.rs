@@ -181,7 +181,7 @@ fn a_question_breaks_down_by_a_dimension_or_a_text_column_of_events() {
     let definitions = parsed(MINIMAL);
     assert_eq!(definitions.event_column("channel"), Ok(column("channel")));
     assert_eq!(definitions.event_column("cart_id"), Ok(column("cart_id")));
-    insta::assert_snapshot!(definitions.event_column("chanel").expect_err("no column"), @r#"unknown text column of events "chanel"; did you mean "channel"?; there are: campaign, campaign_id, cart_id, channel, checkout_id, click_id_kind, currency, device, event, kind, medium, order_id, origin, page_host, page_path, person_id, referrer_host, session_id, shop, source, web_source"#);
+    insta::assert_snapshot!(definitions.event_column("chanel").expect_err("no column"), @r#"unknown text column of events "chanel"; did you mean "channel"?; there are: campaign, campaign_id, cart_id, channel, checkout_id, click_id_kind, currency, device, event, kind, medium, order_id, origin, page_host, page_path, person_id, referrer_host, shop, source, web_source"#);
     assert!(definitions.event_column("value").is_err(), "an amount names no row");
     insta::assert_snapshot!(Definitions::default().event_column("channel").expect_err("no model"), @r#"unknown semantic_model "events"; there are: none"#);
 }

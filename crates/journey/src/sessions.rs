@@ -52,6 +52,12 @@ impl SessionRule {
         Ok(Self { gap_ms: gap_min * MINUTE_MS, split_on_campaign_change: false })
     }
 
+    /// Longest gap within a session, in milliseconds.
+    #[must_use]
+    pub fn gap_ms(&self) -> i64 {
+        self.gap_ms
+    }
+
     /// The same rule, with a new session wherever the campaign changes.
     #[must_use]
     pub fn splitting_on_campaign_change(self) -> Self {

@@ -1,18 +1,20 @@
-//! Compaction: many small runs become few, in one commit that moves rows and changes none.
+//! Compaction: many small runs become few, and runs become settled files, in commits that move rows and change none.
 //!
 //! Size-tiered: eight files of one tier become one of the next, so that a row is rewritten a few times in its life and
-//! the number of files stays small. Every compaction carries a transaction as a fence, since Delta itself would accept
-//! two compactions of the same files.
+//! the number of files stays small. Events go on from there: when enough of their rows lie in runs, these become files of
+//! one cell each, and cells are tiered in turn. Every compaction carries a transaction as a fence, since Delta itself would
+//! accept two compactions of the same files.
 
 use std::collections::BTreeMap;
 
-use object_store::ObjectStoreExt;
 use tables::Table;
 
 use crate::{
+    cells::Cell,
     file::FileEntry,
     lake::{Commit, Lake, LakeError, WriterLock},
-    merge::{Run, merge},
+    merge::{self, Run},
+    sorted_file::Pages,
 };
 
 /// Files of one tier that are merged at once.
@@ -26,9 +28,28 @@ const INBOX_FILE_ROWS_MAX: usize = 16 * 1024;
 /// Most bytes, as stored, that one merge reads.
 const MERGE_BYTES_MAX: u64 = 48 << 20;
 
+/// Rows in runs from which on they are settled.
+const SETTLE_ROWS: usize = 512 * 1024;
+/// Most runs that are settled at once: of each a few thousand rows are in memory.
+const SETTLE_RUNS_MAX: usize = 64;
+/// Settled files of one cell and tier that are merged at once.
+const CELL_FAN_IN: usize = 4;
+/// Rows of a settled file of the lowest tier.
+const CELL_TIER_ROWS: usize = 64 * 1024;
+/// Settled files from this on are left as they are.
+const CELL_ROWS_MAX: usize = 512 * 1024;
+
+/// What is merged, and into what.
+enum Merge {
+    /// Into one run.
+    Run(Vec<FileEntry>),
+    /// Into files of one cell each.
+    Cells(Vec<FileEntry>),
+}
+
 impl Lake {
-    /// Merges one tier of a table's small files, if one is full. True where something was merged. Of the inbox, only
-    /// records taken in by the published `positions` move.
+    /// Merges one tier of a table's files, if one is full, or settles its runs, if they are many. True where something
+    /// was merged. Of the inbox, only records taken in by the published `positions` move.
     ///
     /// # Errors
     /// [`LakeError`] where a file is unreadable or the commit fails; nothing has changed then.
@@ -39,24 +60,31 @@ impl Lake {
         _lock: &WriterLock,
     ) -> Result<bool, LakeError> {
         let snapshot = self.snapshot(table).await?;
-        let Some(files) = full_tier(table, &snapshot.files, positions) else {
-            return Ok(false);
+        let due = full_tier(table, &snapshot.files, positions).map(Merge::Run);
+        let due = due.or_else(|| (table == Table::Events).then(|| unsettled(&snapshot.files)).flatten());
+        let (files, cells) = match due {
+            None => return Ok(false),
+            Some(Merge::Run(files)) => (files, false),
+            Some(Merge::Cells(files)) => (files, true),
         };
         let mut runs = Vec::new();
         for entry in &files {
-            let bytes = self.store().get(&self.location(table, &entry.name)?).await?.bytes().await?;
-            runs.push(Run { bytes, sorted: entry.sorted() });
+            runs.push(Run { file: Pages::open(&self.path(table, &entry.name))?, sorted: entry.sorted() });
         }
-        let merged = tokio::task::spawn_blocking(move || merge(table, runs)).await??;
+        let merged = tokio::task::spawn_blocking(move || match cells {
+            true => merge::settle(table, runs),
+            false => Ok(merge::merge(table, runs)?.into_iter().collect()),
+        });
+        let merged = merged.await??;
         let before: usize = files.iter().map(|entry| entry.rows).sum();
-        let read = merged.as_ref().map_or(0, |file| file.rows);
+        let read: usize = merged.iter().map(|file| file.rows).sum();
         if before != read {
             let reason = format!("{} says {before} rows and holds {read}", table.folder());
             return Err(LakeError::Corrupt { reason });
         }
         let fence = self.transaction(table, "compact").await?.unwrap_or(0) + 1;
         let commit = Commit {
-            files: merged.into_iter().collect(),
+            files: merged,
             remove: files,
             transactions: vec![("compact".to_owned(), fence)],
             rearranges: true,
@@ -67,10 +95,25 @@ impl Lake {
     }
 }
 
+/// Runs that are to be settled, or settled files of one cell and tier that are to become one.
+fn unsettled(files: &[FileEntry]) -> Option<Merge> {
+    let runs: Vec<&FileEntry> = files.iter().filter(|entry| !entry.settled()).collect();
+    if runs.iter().map(|entry| entry.rows).sum::<usize>() >= SETTLE_ROWS {
+        return Some(Merge::Cells(runs.into_iter().take(SETTLE_RUNS_MAX).cloned().collect()));
+    }
+    let mut tiers: BTreeMap<(Cell, u32), Vec<FileEntry>> = BTreeMap::new();
+    for entry in files.iter().filter(|entry| entry.rows < CELL_ROWS_MAX) {
+        let Some(cell) = Cell::of(entry) else { continue };
+        let tier = (0..).find(|&n| entry.rows < CELL_TIER_ROWS * CELL_FAN_IN.pow(n)).unwrap_or(0);
+        tiers.entry((cell, tier)).or_default().push(entry.clone());
+    }
+    tiers.into_values().find(|files| files.len() >= CELL_FAN_IN).map(Merge::Cells)
+}
+
 fn full_tier(table: Table, files: &[FileEntry], positions: &BTreeMap<String, i64>) -> Option<Vec<FileEntry>> {
     let mut tiers: BTreeMap<(String, u32), Vec<FileEntry>> = BTreeMap::new();
     let rows_max = if table == Table::Inbox { INBOX_FILE_ROWS_MAX } else { FILE_ROWS_MAX };
-    for entry in files.iter().filter(|entry| entry.rows < rows_max) {
+    for entry in files.iter().filter(|entry| entry.rows < rows_max && !entry.settled()) {
         let group = if table == Table::Inbox {
             let Some(channel) = settled_channel(entry, positions) else { continue };
             channel.to_owned()

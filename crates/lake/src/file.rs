@@ -25,6 +25,8 @@ use crate::lake::LakeError;
 
 /// Prefix of the names of files whose rows we sorted; a file without it is read as unordered.
 pub const SORTED_MARK: &str = "sorted-";
+/// The same of files that lie in one cell.
+pub const SETTLED_MARK: &str = "sorted-cell-";
 
 /// Columns that hold long, rarely read text.
 const COLD_COLUMNS: [&str; 7] = ["properties", "document", "payload", "headers", "user_agent", "text", "positions"];
@@ -32,6 +34,9 @@ const COLD_COLUMNS: [&str; 7] = ["properties", "document", "payload", "headers",
 /// Columns whose values hardly come twice in a file: a dictionary of them would cost its making and save nothing.
 pub(crate) const DISTINCT_COLUMNS: [&str; 7] =
     ["key", "content_hash", "payload", "document", "properties", "offset", "place"];
+
+/// Bytes of a column's distinct values, within a row group, up to which it is stored as codes.
+const DICTIONARY_BYTES_MAX: usize = 8 << 20;
 
 /// One data file in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +74,12 @@ impl FileEntry {
     #[must_use]
     pub fn sorted(&self) -> bool {
         self.name.starts_with(SORTED_MARK)
+    }
+
+    /// True where all its rows lie in one cell: a range of places in one month.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        self.name.starts_with(SETTLED_MARK)
     }
 
     /// Least and greatest instant of a column, where the log has them.
@@ -131,9 +142,19 @@ pub(crate) fn sort_keys(table: Table, batches: &[impl Borrow<RecordBatch>]) -> R
     table.sort_columns().iter().filter_map(|name| of_column(name).transpose()).collect()
 }
 
+/// How a file is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// As rows come: quick to write.
+    Run,
+    /// For good: quick to read.
+    Settled,
+}
+
 /// A file that is written piece by piece, its rows in the table's order.
 pub(crate) struct FileWriter {
     table: Table,
+    layout: Layout,
     writer: ArrowWriter<Vec<u8>>,
     statistics: Statistics,
 }
@@ -147,12 +168,24 @@ pub struct WrittenFile {
     pub(crate) statistics: String,
     /// Its rows.
     pub(crate) rows: usize,
+    /// How it is laid out.
+    pub(crate) layout: Layout,
 }
 
 impl FileWriter {
-    pub(crate) fn new(table: Table) -> Result<Self, LakeError> {
-        let writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(properties(table)?))?;
-        Ok(Self { table, writer, statistics: Statistics::default() })
+    pub(crate) fn new(table: Table, layout: Layout) -> Result<Self, LakeError> {
+        let writer = ArrowWriter::try_new(Vec::new(), table.schema(), Some(properties(table, layout)?))?;
+        Ok(Self { table, layout, writer, statistics: Statistics::default() })
+    }
+
+    /// Rows written so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.statistics.rows
+    }
+
+    /// Bytes that it holds so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.writer.bytes_written() + self.writer.memory_size()
     }
 
     /// Adds rows that follow those written before.
@@ -167,16 +200,17 @@ impl FileWriter {
         Ok(if rows == 0 {
             None
         } else {
-            Some(WrittenFile { bytes: self.writer.into_inner()?.into(), statistics, rows })
+            Some(WrittenFile { bytes: self.writer.into_inner()?.into(), statistics, rows, layout: self.layout })
         })
     }
 }
 
-fn properties(table: Table) -> Result<WriterProperties, LakeError> {
+fn properties(table: Table, layout: Layout) -> Result<WriterProperties, LakeError> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::None)
-        .set_max_row_group_row_count(Some(128 * 1024));
+        .set_max_row_group_row_count(Some(128 * 1024))
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX);
     let schema = table.schema();
     for field in schema.fields() {
         let path = ColumnPath::from(field.name().as_str());
@@ -184,7 +218,9 @@ fn properties(table: Table) -> Result<WriterProperties, LakeError> {
             let zstd = Compression::ZSTD(ZstdLevel::try_new(1)?);
             properties = properties.set_column_compression(path.clone(), zstd);
         }
-        let distinct = DISTINCT_COLUMNS.contains(&field.name().as_str());
+        // Settled rows of one person follow each other in great number.
+        let repeats = layout == Layout::Settled && field.name() == "place";
+        let distinct = DISTINCT_COLUMNS.contains(&field.name().as_str()) && !repeats;
         let instant = matches!(field.data_type(), DataType::Timestamp(..));
         if distinct || instant {
             properties = properties.set_column_dictionary_enabled(path.clone(), false);

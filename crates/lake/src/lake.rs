@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::{
     disk::{SyncedStore, Syncs},
-    file::{self, FileEntry, FileWriter, SORTED_MARK, WrittenFile},
+    file::{self, FileEntry, FileWriter, Layout, SETTLED_MARK, SORTED_MARK, WrittenFile},
     inbox::Recent,
     log::TableLog,
     sorted_file::SortedFile,
@@ -232,7 +232,7 @@ impl Lake {
         let (mut actions, mut names, mut files) = (Vec::new(), Vec::new(), commit.files);
         for run in commit.runs {
             let file = tokio::task::spawn_blocking(move || {
-                let mut writer = FileWriter::new(table)?;
+                let mut writer = FileWriter::new(table, Layout::Run)?;
                 for rows in file::sort(table, run)? {
                     writer.write(&rows)?;
                 }
@@ -311,14 +311,13 @@ impl Lake {
     /// # Errors
     /// [`LakeError`] where a file is missing or damaged.
     pub fn open_files(&self, snapshot: &Snapshot) -> Result<Vec<Arc<SortedFile>>, LakeError> {
-        let folder = self.root.join(snapshot.table.folder());
         let mut open = self.open_files.lock().unwrap_or_else(PoisonError::into_inner);
         let mut files = Vec::with_capacity(snapshot.files.len());
         for entry in snapshot.files.iter() {
             let name = (snapshot.table, entry.name.clone());
             let file = match open.get(&name) {
                 Some(file) => Arc::clone(file),
-                None => Arc::new(SortedFile::open(&folder.join(&entry.name), entry.clone())?),
+                None => Arc::new(SortedFile::open(&self.path(snapshot.table, &entry.name), entry.clone())?),
             };
             open.insert(name, Arc::clone(&file));
             files.push(file);
@@ -378,6 +377,11 @@ impl Lake {
         self.root.join(REBUILD_MARK).exists()
     }
 
+    /// Where a table's file lies on disk.
+    pub(crate) fn path(&self, table: Table, name: &str) -> PathBuf {
+        self.root.join(table.folder()).join(name)
+    }
+
     fn table(&self, table: Table) -> Result<&Mutex<TableLog>, LakeError> {
         let reason = || format!("table \"{}\" is not open", table.folder());
         self.tables.get(&table).ok_or_else(|| LakeError::Corrupt { reason: reason() })
@@ -396,7 +400,8 @@ impl Lake {
         let size = file.bytes.len() as i64;
         let clock = UtcMillis(unix_millis());
         let count = FILES_WRITTEN.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{SORTED_MARK}{:013}-{:08x}-{count:06}.parquet", clock.0, std::process::id());
+        let mark = if file.layout == Layout::Settled { SETTLED_MARK } else { SORTED_MARK };
+        let name = format!("{mark}{:013}-{:08x}-{count:06}.parquet", clock.0, std::process::id());
         self.store.put(&self.location(table, &name)?, PutPayload::from_bytes(file.bytes)).await?;
         Ok(Add {
             path: name,

@@ -9,6 +9,7 @@ pub mod disk;
 
 pub mod lake;
 
+mod cells;
 pub mod file;
 mod log;
 

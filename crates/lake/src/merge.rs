@@ -8,12 +8,12 @@ use arrow::{
     datatypes::Field,
     error::ArrowError,
 };
-use bytes::Bytes;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, file::reader::ChunkReader};
 use tables::Table;
 
 use crate::{
-    file::{self, FileWriter, WrittenFile},
+    cells::CellWriter,
+    file::{self, FileWriter, Layout, WrittenFile},
     lake::LakeError,
 };
 
@@ -23,9 +23,9 @@ const BATCH_ROWS: usize = 8192;
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
 /// One file of a table on its way into a merge.
-pub(crate) struct Run {
-    /// The file's bytes.
-    pub(crate) bytes: Bytes,
+pub(crate) struct Run<R> {
+    /// The file.
+    pub(crate) file: R,
     /// True where its rows are in the table's order; others are sorted first.
     pub(crate) sorted: bool,
 }
@@ -43,8 +43,31 @@ struct Cursor {
 ///
 /// # Errors
 /// [`LakeError`] where a run is unreadable.
-pub(crate) fn merge(table: Table, runs: Vec<Run>) -> Result<Option<WrittenFile>, LakeError> {
-    let mut writer = FileWriter::new(table)?;
+pub(crate) fn merge<R: ChunkReader + 'static>(
+    table: Table,
+    runs: Vec<Run<R>>,
+) -> Result<Option<WrittenFile>, LakeError> {
+    let mut writer = FileWriter::new(table, Layout::Run)?;
+    merged(table, runs, |rows| writer.write(rows))?;
+    writer.finish()
+}
+
+/// Merges runs into files of one cell each.
+///
+/// # Errors
+/// [`LakeError`] where a run is unreadable.
+pub(crate) fn settle<R: ChunkReader + 'static>(table: Table, runs: Vec<Run<R>>) -> Result<Vec<WrittenFile>, LakeError> {
+    let mut writer = CellWriter::new(table);
+    merged(table, runs, |rows| writer.write(rows))?;
+    writer.finish()
+}
+
+/// Gives all rows of the runs in the table's order, piece by piece.
+fn merged<R: ChunkReader + 'static>(
+    table: Table,
+    runs: Vec<Run<R>>,
+    mut give: impl FnMut(&RecordBatch) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
     let mut cursors = Vec::with_capacity(runs.len());
     for run in runs {
         let rows = RecordBatch::new_empty(table.schema());
@@ -54,7 +77,7 @@ pub(crate) fn merge(table: Table, runs: Vec<Run>) -> Result<Option<WrittenFile>,
         }
     }
     while !cursors.is_empty() {
-        writer.write(&next_piece(table, &mut cursors)?)?;
+        give(&next_piece(table, &mut cursors)?)?;
         let mut unfinished = Vec::with_capacity(cursors.len());
         for mut cursor in cursors {
             if cursor.rows.num_rows() > 0 || cursor.fill(table)? {
@@ -63,7 +86,7 @@ pub(crate) fn merge(table: Table, runs: Vec<Run>) -> Result<Option<WrittenFile>,
         }
         cursors = unfinished;
     }
-    writer.finish()
+    Ok(())
 }
 
 /// All rows at hand that no later row of any run precedes, in order; they are taken from the cursors.
@@ -99,12 +122,13 @@ fn next_piece(table: Table, cursors: &mut [Cursor]) -> Result<RecordBatch, LakeE
     Ok(piece)
 }
 
-fn batches(table: Table, run: Run) -> Result<Batches, LakeError> {
+fn batches<R: ChunkReader + 'static>(table: Table, run: Run<R>) -> Result<Batches, LakeError> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(run.file)?.with_batch_size(BATCH_ROWS).build()?;
     if run.sorted {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(run.bytes)?.with_batch_size(BATCH_ROWS);
-        return Ok(Box::new(reader.build()?));
+        return Ok(Box::new(reader));
     }
-    Ok(Box::new(file::sort(table, file::from_parquet(run.bytes, &[])?)?.into_iter().map(Ok)))
+    let all = reader.collect::<Result<Vec<_>, _>>()?;
+    Ok(Box::new(file::sort(table, all)?.into_iter().map(Ok)))
 }
 
 impl Cursor {
@@ -170,7 +194,7 @@ mod tests {
     }
 
     fn file(rows: Vec<RecordBatch>) -> WrittenFile {
-        let mut writer = FileWriter::new(Table::Outcomes).unwrap();
+        let mut writer = FileWriter::new(Table::Outcomes, Layout::Run).unwrap();
         rows.iter().for_each(|rows| writer.write(rows).unwrap());
         writer.finish().unwrap().unwrap()
     }
@@ -182,7 +206,7 @@ mod tests {
         let runs = parts.iter().zip([true, true, false, true]).map(|(part, sorted)| {
             let rows = vec![part.clone()];
             let rows = if sorted { file::sort(Table::Outcomes, rows).unwrap() } else { rows };
-            Run { bytes: file(rows).bytes, sorted }
+            Run { file: file(rows).bytes, sorted }
         });
         let merged = merge(Table::Outcomes, runs.collect()).unwrap().unwrap();
         let expected = file(all.clone());
@@ -203,7 +227,7 @@ mod tests {
     #[test]
     fn a_file_that_only_says_it_is_in_order_is_refused() {
         for rows in [rows(3, 9_000), rows(1, 20_000)] {
-            let run = Run { bytes: file(vec![rows]).bytes, sorted: true };
+            let run = Run { file: file(vec![rows]).bytes, sorted: true };
             let error = merge(Table::Outcomes, vec![run]).expect_err("refused").to_string();
             assert!(error.contains("says that its rows are in order"), "{error}");
         }
@@ -211,6 +235,6 @@ mod tests {
 
     #[test]
     fn runs_without_rows_make_no_file() {
-        assert!(merge(Table::Outcomes, Vec::new()).unwrap().is_none());
+        assert!(merge(Table::Outcomes, Vec::<Run<bytes::Bytes>>::new()).unwrap().is_none());
     }
 }

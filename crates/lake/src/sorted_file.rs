@@ -64,10 +64,7 @@ pub struct Rows {
 
 impl SortedFile {
     pub(crate) fn open(path: &Path, entry: FileEntry) -> Result<Self, LakeError> {
-        let unreadable = |source| LakeError::Folder { path: path.display().to_string(), source };
-        let file = File::open(path).map_err(unreadable)?;
-        let length = file.metadata().map_err(unreadable)?.len();
-        let pages = Pages { file: Arc::new(file), length };
+        let pages = Pages::open(path)?;
         let stored = ArrowReaderMetadata::load(&pages, options())?;
         let read_as = options().with_schema(Arc::new(with_read_types(stored.schema())));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(stored.metadata()), read_as)?;
@@ -154,9 +151,18 @@ impl Iterator for Rows {
 
 /// Positioned reads: several readers share one open file, and none moves another's place in it.
 #[derive(Debug, Clone)]
-struct Pages {
+pub(crate) struct Pages {
     file: Arc<File>,
     length: u64,
+}
+
+impl Pages {
+    pub(crate) fn open(path: &Path) -> Result<Self, LakeError> {
+        let unreadable = |source| LakeError::Folder { path: path.display().to_string(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        Ok(Self { file: Arc::new(file), length })
+    }
 }
 
 impl Length for Pages {

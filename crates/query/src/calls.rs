@@ -12,6 +12,7 @@ use datafusion::sql::{
         Statement, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
     },
 };
+use model::Currency;
 use strsim::damerau_levenshtein;
 
 use crate::EngineError;
@@ -37,7 +38,7 @@ pub struct Call {
 }
 
 /// Every table function.
-pub const SIGNATURES: [Signature; 11] = [
+pub const SIGNATURES: [Signature; 13] = [
     Signature { name: "metric", arguments: &["name", "grain", "by", "from", "to", "zone", "currency"], required: 1 },
     Signature {
         name: "funnel",
@@ -83,6 +84,8 @@ pub const SIGNATURES: [Signature; 11] = [
         arguments: &["definition_a", "definition_b", "side", "from", "to", "zone", "currency"],
         required: 2,
     },
+    Signature { name: "session_series", arguments: &["grain", "by", "from", "to", "zone", "currency"], required: 0 },
+    Signature { name: "active_people", arguments: &["grain", "by", "from", "to", "zone"], required: 0 },
     Signature { name: "revenue_series", arguments: &["grain", "from", "to", "zone", "currency"], required: 0 },
 ];
 
@@ -144,6 +147,19 @@ pub fn hint<'a>(found: &str, known: impl IntoIterator<Item = &'a str> + Clone) -
         Some(name) => format!("; did you mean \"{name}\"?"),
         None => format!(", expected one of {}", known.into_iter().collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// The currency that a call names.
+///
+/// # Errors
+/// [`EngineError::Asked`] where it is no code.
+pub fn currency(call: &Call) -> Result<Option<Currency>, EngineError> {
+    let code = call.arguments.get("currency");
+    code.map(|code| {
+        let message = format!("\"currency\" is \"{code}\", expected an ISO 4217 code such as EUR");
+        Currency::try_from(code.as_str()).map_err(|_| EngineError::Asked { message })
+    })
+    .transpose()
 }
 
 struct Taker {

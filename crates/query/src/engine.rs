@@ -24,6 +24,7 @@ use tokio::{runtime::Runtime, sync::Mutex};
 use tracing::{Instrument, info_span};
 
 use crate::{
+    activity::{self, Activity},
     answer::{Answer, DefinitionStamp, Stamp},
     bridge,
     calls::{self, Call},
@@ -76,6 +77,16 @@ pub struct Engine {
     threads: Option<Runtime>,
 }
 
+/// Stored events with whose they are and what their signals mean, as SQL names them.
+const EVENTS: &str = "events";
+
+/// What one question needs.
+#[derive(Clone, Copy)]
+struct Needs {
+    derived: bool,
+    people: bool,
+}
+
 /// What a question is answered from.
 #[derive(Debug)]
 pub(crate) struct Answering {
@@ -109,6 +120,8 @@ struct Ground {
     in_force: Arc<InForce>,
     /// None where nothing that is asked is derived in memory.
     derived: Option<Arc<Derived>>,
+    /// None where nothing that is asked is read straight from events.
+    people: Option<Arc<people::Ground>>,
     /// Set where the definitions are those of an instant of their own.
     definitions_as_of: Option<UtcMillis>,
 }
@@ -310,11 +323,13 @@ impl Answering {
         let moment = self.moment(question.as_of).await?;
         let mut stamp = Stamp::new(moment.known_at, &self.settings.zone, moment.simulated);
         let references = self.base.resolve_table_references(&statement)?;
-        let needs_derived = references.iter().any(|r| is_derived(r) || lists_tables(r))
-            || calls.iter().any(|call| FunnelTable::of(call.function).is_none());
+        let needs = Needs {
+            derived: references.iter().any(|r| is_derived(r) || lists_tables(r)) || !calls.iter().all(asks_people),
+            people: references.iter().any(|r| is_events(r) || lists_tables(r)) || !calls.is_empty(),
+        };
         // Stored tables can be asked whatever is in force, so that what does not fit together can be found and mended.
-        let ground = match needs_derived || !calls.is_empty() {
-            true => Some(self.ground(moment, question.definitions_as_of, needs_derived).await?),
+        let ground = match needs.derived || needs.people {
+            true => Some(self.ground(moment, question.definitions_as_of, needs).await?),
             false => None,
         };
         let context = self.context(moment, &references, !calls.is_empty(), ground.as_ref()).await?;
@@ -393,15 +408,16 @@ impl Answering {
         &self,
         moment: Moment,
         definitions_as_of: Option<UtcMillis>,
-        needs_derived: bool,
+        needs: Needs,
     ) -> Result<Ground, EngineError> {
         let decided = match definitions_as_of {
             Some(asked) => self.moment(Some(asked)).await?,
             None => moment,
         };
         let in_force = self.in_force(decided).await?;
-        let derived = if needs_derived { Some(self.derived(moment, &in_force).await?) } else { None };
-        Ok(Ground { in_force, derived, definitions_as_of: definitions_as_of.map(|_| decided.known_at) })
+        let derived = if needs.derived { Some(self.derived(moment, &in_force).await?) } else { None };
+        let people = if needs.people { Some(self.people(moment, &in_force).await?) } else { None };
+        Ok(Ground { in_force, derived, people, definitions_as_of: definitions_as_of.map(|_| decided.known_at) })
     }
 
     /// A session that sees the tables that the statement names, as of the moment.
@@ -421,6 +437,12 @@ impl Answering {
                 let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
                 public.register_table(name.to_owned(), Arc::new(table))?;
             }
+        }
+        if let Some(people) = ground.and_then(|ground| ground.people.as_ref()) {
+            let snapshot = self.lake.snapshot(Table::Events).await?;
+            let stored = facts_table::provider(&self.lake, &snapshot, moment.known_at)?;
+            let events = people::table::provider(stored, people, &self.settings.shop_by_web_source)?;
+            public.register_table(EVENTS.to_owned(), events)?;
         }
         catalog.register_schema("public", Arc::new(public))?;
         for schema in ["raw", "facts"] {
@@ -451,9 +473,8 @@ impl Answering {
         let rules = &Rules { settings: &self.settings, in_force: &ground.in_force };
         for (index, call) in asked.calls.iter().enumerate() {
             stamp.definitions.extend(ground.in_force.channels_stamp.clone());
-            if let Some(table) = FunnelTable::of(call.function) {
-                let people = self.people(asked.moment, &ground.in_force).await?;
-                let provider = funnel::expand(rules, call, table, (&people, &self.base), stamp)?;
+            if let Some(people) = ground.people.as_ref().filter(|_| asks_people(call)) {
+                let provider = self.ask_people(rules, call, people, stamp)?;
                 context.register_table(calls::table_name(index), provider)?;
                 continue;
             }
@@ -478,6 +499,23 @@ impl Answering {
 }
 
 impl Answering {
+    /// The answer of a function that the person engine answers.
+    fn ask_people(
+        &self,
+        rules: &Rules<'_>,
+        call: &Call,
+        people: &Arc<people::Ground>,
+        stamp: &mut Stamp,
+    ) -> Result<Arc<dyn TableProvider>, EngineError> {
+        match (FunnelTable::of(call.function), Activity::of(call.function)) {
+            (Some(table), _) => funnel::expand(rules, call, table, (people, &self.base), stamp),
+            (None, activity) => {
+                let activity = activity.unwrap_or(Activity::Sessions);
+                activity::expand(rules, call, activity, (people, &self.base), stamp)
+            }
+        }
+    }
+
     /// Answers a query over the derived tables in one currency.
     async fn converted(
         &self,
@@ -535,6 +573,11 @@ async fn ordered(frame: DataFrame) -> Result<Arc<dyn TableProvider>, EngineError
     Ok(Arc::new(MemTable::try_new(schema, vec![batches])?))
 }
 
+/// True for the functions that the person engine answers, straight from events.
+fn asks_people(call: &Call) -> bool {
+    FunnelTable::of(call.function).is_some() || Activity::of(call.function).is_some()
+}
+
 /// True for the tables that list the tables.
 fn lists_tables(reference: &TableReference) -> bool {
     reference.schema() == Some("information_schema")
@@ -542,5 +585,10 @@ fn lists_tables(reference: &TableReference) -> bool {
 
 /// True for `sessions`, `public.orders`, …: what is no stored table.
 fn is_derived(reference: &TableReference) -> bool {
-    matches!(reference.schema(), None | Some("public"))
+    matches!(reference.schema(), None | Some("public")) && reference.table() != EVENTS
+}
+
+/// True for `events`, which is read and not derived in memory.
+fn is_events(reference: &TableReference) -> bool {
+    matches!(reference.schema(), None | Some("public")) && reference.table() == EVENTS
 }

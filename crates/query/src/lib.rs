@@ -22,6 +22,7 @@ pub mod property;
 
 mod people;
 
+pub(crate) mod activity;
 pub mod bridge;
 pub mod compare;
 pub mod funnel;

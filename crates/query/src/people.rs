@@ -3,7 +3,7 @@
 //! In reading order: [`ground`] is what a question is asked of (the open files and who is who as of an instant);
 //! [`lanes`] are the few numbers of each event that a fold reads; [`walk`] brings every person's events in order, merging
 //! persons and not rows; [`gather`] does so for persons whose rows lie in several places; [`leaf`] is the operator that
-//! DataFusion sees. A fold itself is a pure function of `journey`.
+//! DataFusion sees, and [`table`] the events as plain SQL does. A fold itself is a pure function of `journey`.
 
 pub mod ground;
 
@@ -19,6 +19,8 @@ pub mod gather;
 pub mod walk;
 
 pub mod leaf;
+
+pub mod table;
 
 pub(crate) use ground::{Ground, GroundCache};
 pub(crate) use lanes::{Condition, LanePlan, Lanes};

@@ -14,9 +14,9 @@ use crate::{
     error::EngineError,
     funnel::{
         asking::{FunnelAsk, FunnelTable},
-        folding::{Folded, Listed, mixed_currencies},
+        folding::{Folded, Listed},
     },
-    people::columns::Texts,
+    people::columns::{Texts, mixed_currencies},
 };
 
 /// The row of runs whose breakdown value is null.

@@ -10,7 +10,7 @@ use model::{Currency, FunnelUnit, UtcMillis};
 
 use crate::{
     answer::{DefinitionStamp, Stamp},
-    calls::{Call, hint},
+    calls::{self, Call, hint},
     engine::Rules,
     error::EngineError,
     funnel::{answers, folding::Folding, units::Units},
@@ -124,7 +124,7 @@ pub(crate) fn expand(
         days: ground.days(&span),
         ground: Arc::clone(ground),
         range: EntryRange { from, to },
-        currency: currency(call)?,
+        currency: calls::currency(call)?,
         sessions: SessionRule::default(),
         definition,
         funnel,
@@ -314,13 +314,4 @@ fn horizon(call: &Call, span: &Span) -> Result<Option<UtcMillis>, EngineError> {
         Some(Ok(at)) => Ok(Some(at)),
         _ => Ok(day(call, "horizon")?.map(|on| Span { to_on: Some(on), ..span.clone() }.instants().1)),
     }
-}
-
-fn currency(call: &Call) -> Result<Option<Currency>, EngineError> {
-    let code = call.arguments.get("currency");
-    code.map(|code| {
-        let message = format!("\"currency\" is \"{code}\", expected an ISO 4217 code such as EUR");
-        Currency::try_from(code.as_str()).map_err(|_| EngineError::Asked { message })
-    })
-    .transpose()
 }

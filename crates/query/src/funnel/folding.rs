@@ -11,7 +11,11 @@ use crate::{
         asking::{FunnelAsk, FunnelTable},
         units::{self, UnitId, Units},
     },
-    people::{Lanes, PersonFold, Who, columns::Texts, lanes::NONE},
+    people::{
+        Lanes, PersonFold, Who,
+        columns::{Texts, mixed_currencies},
+        lanes::NONE,
+    },
     period::Grain,
 };
 
@@ -155,13 +159,4 @@ impl Folded {
             });
         }
     }
-}
-
-/// Amounts of different currencies are never added.
-pub(super) fn mixed_currencies(texts: &Texts, one: u32, other: u32) -> EngineError {
-    let mut codes = [one, other].map(|code| texts.text(code).unwrap_or_default().to_string());
-    codes.sort_unstable();
-    let [one, other] = codes;
-    let message = format!("events state values in {one} and {other}, which cannot be added: say currency => '{one}'");
-    EngineError::Asked { message }
 }

@@ -70,6 +70,8 @@ pub enum Kept {
     Marked,
     /// Those, and all session events.
     MarkedAndSession,
+    /// Session events.
+    Session,
     /// Every one.
     All,
 }
@@ -153,7 +155,7 @@ impl LanePlan {
             (self.value, "value"),
             (self.value, "currency"),
             (self.device, "device_place"),
-            (self.in_session || self.kept == Kept::MarkedAndSession, "in_session"),
+            (self.reads_in_session(), "in_session"),
             (with_key || self.key, "key"),
         ];
         wanted.extend(more.into_iter().filter(|(read, _)| *read).map(|(_, name)| name));
@@ -162,6 +164,12 @@ impl LanePlan {
         let mut names: Vec<&'static str> = wanted.into_iter().collect();
         names.sort_unstable_by_key(|name| schema.index_of(name).unwrap_or(usize::MAX));
         names
+    }
+}
+
+impl LanePlan {
+    fn reads_in_session(&self) -> bool {
+        self.in_session || matches!(self.kept, Kept::MarkedAndSession | Kept::Session)
     }
 }
 
@@ -246,7 +254,7 @@ impl<'a> LaneReader<'a> {
         if !self.plan.columns.is_empty() {
             self.judge(rows, &mut mask, &mut exclusion)?;
         }
-        let in_session = match self.plan.in_session || self.plan.kept == Kept::MarkedAndSession {
+        let in_session = match self.plan.reads_in_session() {
             true => Some(stored(rows, "in_session")?.as_boolean()),
             false => None,
         };
@@ -341,6 +349,7 @@ impl<'a> LaneReader<'a> {
         match self.plan.kept {
             Kept::All => keep(&|_| true),
             Kept::Marked => keep(&marked),
+            Kept::Session => keep(&session),
             Kept::MarkedAndSession => keep(&|row| marked(row) || session(row)),
         }
         kept.truncate(length);
