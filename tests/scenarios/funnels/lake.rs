@@ -92,7 +92,8 @@ impl FunnelLake {
 /// Gives each event the place of its stored key among all keys, in place of its row's id. Returns the keys by place.
 async fn take_stored_keys(house: &House, logs: &mut [Vec<Event>]) -> Vec<String> {
     let rows = house.sql("SELECT key, property(properties, 'id') FROM facts.events ORDER BY key").await;
-    let stored: BTreeMap<u32, u32> = rows.iter().zip(0..).map(|(row, place)| (row[1].parse().unwrap(), place)).collect();
+    let stored: BTreeMap<u32, u32> =
+        rows.iter().zip(0..).map(|(row, place)| (row[1].parse().unwrap(), place)).collect();
     let sent = logs.iter().map(Vec::len).sum::<usize>();
     assert_eq!((rows.len(), stored.len()), (sent, sent), "every event is stored once, whatever copies came");
     logs.iter_mut().flatten().for_each(|event| event.key = stored[&event.key]);

@@ -51,7 +51,9 @@ pub fn untied(answers: &Answers) -> Vec<String> {
         let sums: BTreeMap<&Sum, &i64> = sums.iter().filter(|(_, sum)| **sum != 0).collect();
         let names: BTreeSet<&Sum> = of_steps.keys().chain(sums.keys()).copied().collect();
         let differ = names.into_iter().filter(|name| of_steps.get(name) != sums.get(name));
-        untied.extend(differ.map(|name| format!("{name:?}: {:?} of steps, {:?} of {kind:?}", of_steps.get(name), sums.get(name))));
+        untied.extend(
+            differ.map(|name| format!("{name:?}: {:?} of steps, {:?} of {kind:?}", of_steps.get(name), sums.get(name))),
+        );
     }
     untied
 }

@@ -91,7 +91,8 @@ async fn an_event_that_matches_nothing_changes_nothing_outside_strict() {
         let at = ORIGIN_MS + rng.i64(0..=8) * DAY_MS;
         let [held, breakdown] = [0, 1].map(|_| Some(rng.u8(0..3)));
         // The last of the generator's names, which neither steps nor exclusions have.
-        let event = Event { at, key, name: 7, held, session_event: rng.bool(), value_micros: Some(1_000_000), breakdown };
+        let event =
+            Event { at, key, name: 7, held, session_event: rng.bool(), value_micros: Some(1_000_000), breakdown };
         subject.add(&mut rng, event);
     }
     let after = FunnelLake::fill(&more, &mut rng, &asked.definitions).await;

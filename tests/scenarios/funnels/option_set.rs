@@ -200,7 +200,8 @@ impl OptionSet {
 
     /// The events of a mask, by their names or by a property of any event.
     fn events(&self, mask: u32, place: usize) -> String {
-        let named = |wanted: u32| (0..NAMES).filter(move |name| wanted & (1 << name) != 0).map(|name| format!("e{name}"));
+        let named =
+            |wanted: u32| (0..NAMES).filter(move |name| wanted & (1 << name) != 0).map(|name| format!("e{name}"));
         if self.by_property & (1 << place) == 0 {
             return format!("event: [{}]", named(mask).collect::<Vec<_>>().join(", "));
         }

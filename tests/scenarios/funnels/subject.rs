@@ -113,7 +113,8 @@ impl EventRow {
         let Self { event, device, user, cart } = self;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         // Of the two columns that are held together one may have a value where the other has none.
-        let held_again = event.held.map_or_else(|| ["", "one"][event.key as usize % 2].to_owned(), |v| format!("again-{v}"));
+        let held_again =
+            event.held.map_or_else(|| ["", "one"][event.key as usize % 2].to_owned(), |v| format!("again-{v}"));
         let cells = [
             event.key.to_string(),
             format!("e{}", event.name),
