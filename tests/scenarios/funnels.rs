@@ -26,7 +26,7 @@ use self::{
     question::{Kind, sorted},
     subject::{Subject, in_any_guise, on_one_device},
 };
-use crate::{case::Event, report::report};
+use crate::{case::Event, oracle::runs, report::report};
 
 /// Cases of an ordinary run.
 const CASES: u64 = 20_000;
@@ -55,20 +55,29 @@ struct Compared {
 }
 
 impl World {
-    /// As many logs and sets as that; the first logs are made for the sets, the others for sets that nobody asks.
+    /// As many logs and sets as that. The first logs are made for the sets; of the others, made for sets that nobody
+    /// asks, those are taken that come beyond the first step of many.
     fn draw(rng: &mut Rng, logs: usize, sets: usize) -> Self {
         let mut world = Self { logs: Vec::new(), sets: Vec::new() };
-        while world.sets.len() < sets || world.logs.len() < logs {
+        while world.sets.len() < sets {
             let (units, options) = case_in_days(rng);
             world.logs.extend(units);
-            if world.sets.len() < sets {
-                world.sets.push(OptionSet::draw(rng, world.sets.len(), options));
-            }
+            world.sets.push(OptionSet::draw(rng, world.sets.len(), options));
+        }
+        while world.logs.len() < logs {
+            let more = case_in_days(rng).0.into_iter().filter(|log| world.answers_much(log)).collect::<Vec<_>>();
+            world.logs.extend(more);
         }
         world.logs.truncate(logs);
         // Keys of a case are its own; here they are the numbers of rows until the lake says how it keys them.
         world.logs.iter_mut().flatten().zip(0..).for_each(|(event, number)| event.key = number);
         world
+    }
+
+    /// Whether a log comes beyond the first step of a third of the sets.
+    fn answers_much(&self, log: &[Event]) -> bool {
+        let beyond = |set: &&OptionSet| runs(log, &set.options).iter().any(|run| run.reached > 1);
+        self.sets.iter().filter(beyond).count() * 3 >= self.sets.len()
     }
 }
 
@@ -102,7 +111,7 @@ async fn stored_facts_say_through_sql_what_the_oracle_says() {
     }
     let Compared { cases, runs, reaching, rows } = compared;
     println!("{cases} cases through SQL from seed {first} agree: {runs} runs, {reaching} beyond step 1, {rows} rows");
-    assert!(reaching * 5 > runs, "only {reaching} of {runs} runs reach the second step: such cases prove little");
+    assert!(reaching * 4 > runs, "only {reaching} of {runs} runs reach the second step: such cases prove little");
 }
 
 /// Asks both about one set of options over all logs.

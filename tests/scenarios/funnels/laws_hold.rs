@@ -10,7 +10,7 @@ use super::{
     lake::FunnelLake,
     laws::{self, Answers},
     option_set::{DAY_MS, ORIGIN_MS, OptionSet, definitions},
-    question::Kind,
+    question::{Kind, Question},
     subject::{Subject, in_any_guise},
 };
 use crate::case::{Breakdown, Event, Mode};
@@ -39,16 +39,17 @@ impl Asked {
     async fn answers(&self, lake: &FunnelLake, asked: impl Fn(&OptionSet) -> bool) -> BTreeMap<String, Answers> {
         let mut answers = BTreeMap::new();
         for set in self.sets.iter().filter(|set| asked(set)) {
-            answers.insert(format!("f{}", set.number), answers_to(lake, set, "person").await);
+            let question = set.question("person");
+            answers.insert(format!("f{}", set.number), answers_to(lake, &question, &Kind::ALL).await);
         }
         answers
     }
 }
 
-async fn answers_to(lake: &FunnelLake, set: &OptionSet, unit: &str) -> Answers {
+async fn answers_to(lake: &FunnelLake, question: &Question, kinds: &[Kind]) -> Answers {
     let mut answers = Answers::new();
-    for kind in Kind::ALL {
-        answers.insert(kind, lake.ask(&set.question(unit), kind).await);
+    for kind in kinds {
+        answers.insert(*kind, lake.ask(question, *kind).await);
     }
     answers
 }
@@ -114,8 +115,8 @@ async fn a_wider_window_never_lowers_a_required_step() {
     let lake = FunnelLake::fill(&asked.subjects, &mut rng, &asked.definitions).await;
     let mut risen = 0;
     for set in &asked.sets {
-        let before = answers_to(&lake, set, "person").await;
-        let after = answers_to(&lake, &set.wider(), "wider").await;
+        let before = answers_to(&lake, &set.question("person"), &[Kind::Steps]).await;
+        let after = answers_to(&lake, &set.wider().question("wider"), &[Kind::Steps]).await;
         let required = set.options.required();
         assert_eq!(laws::lowered(&before, &after, &required), Vec::<String>::new(), "f{}", set.number);
         risen += laws::lowered(&after, &before, &required).len();
@@ -153,7 +154,8 @@ async fn breakdown_rows_add_up_to_the_whole() {
     for set in &asked.sets {
         let mut whole = set.clone();
         whole.options.breakdown = Breakdown::None;
-        let (whole, parts) = (answers_to(&lake, &whole, "person").await, answers_to(&lake, set, "person").await);
+        let whole = answers_to(&lake, &whole.question("person"), &[Kind::Steps]).await;
+        let parts = answers_to(&lake, &set.question("person"), &[Kind::Steps]).await;
         assert_eq!(laws::unsummed(&whole, &parts), Vec::<String>::new(), "f{}", set.number);
         if !parts[&Kind::Steps].is_empty() {
             for column in [3, 9, 10] {

@@ -32,7 +32,8 @@ columns:
   occurred_at: instant
   what: { kind: text, property: what }
   held: { kind: text, property: held }
-  held_again: { kind: text, property: held_again }
+  left: { kind: text, property: left }
+  right: { kind: text, property: right }
   breakdown: { kind: text, property: breakdown }
 date_bases: { event_date: occurred_at }
 dimensions: { breakdown: breakdown }
@@ -48,18 +49,22 @@ pub struct OptionSet {
     pub options: Options,
     /// Whether a question names the breakdown, not the definition.
     pub asked_breakdown: bool,
-    /// Whether two columns are held, not one.
+    /// Whether two columns are held together, not one.
     held_twice: bool,
     /// Bit k: step k tells its events by a property; bit 16 + k: exclusion k does.
     by_property: u32,
 }
 
-/// A case of the generator on a clock that ticks in days, so that ranges are whole days.
+/// A case of the generator on a clock that ticks in days, so that ranges are whole days: each log has its events at the
+/// first instants of days, or at the last.
 pub fn case_in_days(rng: &mut Rng) -> (Vec<Vec<Event>>, Options) {
     loop {
         let (units, options) = case(rng);
-        if let Some(case) = in_days(units, options) {
-            return case;
+        if let Some((mut units, options)) = in_days(units, options) {
+            for log in units.iter_mut().filter(|_| rng.bool()) {
+                log.iter_mut().for_each(|event| event.at += DAY_MS - 1);
+            }
+            return (units, options);
         }
     }
 }
@@ -151,7 +156,7 @@ impl OptionSet {
             lines.push(format!("  - {{ {events}, from: {from}, to: {to} }}"));
         }
         if options.hold {
-            lines.push(format!("hold: [{}]", if self.held_twice { "held, held_again" } else { "held" }));
+            lines.push(format!("hold: [{}]", if self.held_twice { "left, right" } else { "held" }));
         }
         if !self.asked_breakdown {
             lines.extend(self.rule().map(|rule| match options.breakdown {

@@ -26,9 +26,9 @@ facts:
       cart_id: cart
       value: value
       currency: "'EUR'"
-      properties: { id: id, what: what, held: held, held_again: held_again, breakdown: breakdown }
+      properties: { id: id, what: what, held: held, left: left, right: right, breakdown: breakdown }
 "#;
-const HEADER: &str = "id,what,at,origin,device,user,cart,value,held,held_again,breakdown";
+const HEADER: &str = "id,what,at,origin,device,user,cart,value,held,left,right,breakdown";
 
 /// When every row was first sent: after all events and horizons, so that each horizon may be asked.
 const SENT_AT: UtcMillis = UtcMillis(ORIGIN_MS + 20 * DAY_MS);
@@ -112,9 +112,7 @@ impl EventRow {
     fn line(&self) -> String {
         let Self { event, device, user, cart } = self;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        // Of the two columns that are held together one may have a value where the other has none.
-        let held_again =
-            event.held.map_or_else(|| ["", "one"][event.key as usize % 2].to_owned(), |v| format!("again-{v}"));
+        let [left, right] = held_in_two(event);
         let cells = [
             event.key.to_string(),
             format!("e{}", event.name),
@@ -125,7 +123,8 @@ impl EventRow {
             cart.clone(),
             event.value_micros.map(|micros| format_micros(micros.into())).unwrap_or_default(),
             event.held.map(|value| format!("held-{value}")).unwrap_or_default(),
-            held_again,
+            text(&left),
+            text(&right),
             event.breakdown.map(|value| format!("b{value}")).unwrap_or_default(),
         ];
         cells.join(",")
@@ -144,6 +143,15 @@ impl EventRow {
             user: if rng.bool() { self.user.clone() } else { stranger.user.clone() },
             cart: stranger.cart.clone(),
         }
+    }
+}
+
+/// Two texts that are equal together where the held value is: neither says it alone. Where nothing is held one is missing.
+fn held_in_two(event: &Event) -> [Option<String>; 2] {
+    match event.held {
+        Some(value) => [Some(format!("left-{}", value / 2)), Some(format!("right-{}", value % 2))],
+        None if event.key % 2 == 0 => [Some("left-0".to_owned()), None],
+        None => [None, Some("right-0".to_owned())],
     }
 }
 
