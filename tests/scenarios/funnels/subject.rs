@@ -150,7 +150,7 @@ impl EventRow {
 fn held_in_two(event: &Event) -> [Option<String>; 2] {
     match event.held {
         Some(value) => [Some(format!("left-{}", value / 2)), Some(format!("right-{}", value % 2))],
-        None if event.key % 2 == 0 => [Some("left-0".to_owned()), None],
+        None if event.key.is_multiple_of(2) => [Some("left-0".to_owned()), None],
         None => [None, Some("right-0".to_owned())],
     }
 }
