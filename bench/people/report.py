@@ -1,4 +1,4 @@
-"""What was measured, as `bench/results/YYYY-MM-DD.json` and as a table for docs/performance.md."""
+"""What was measured: `bench/results/YYYY-MM-DD.json`, and a table for docs/performance.md."""
 import datetime
 import json
 import os
@@ -41,10 +41,11 @@ def summary(events, medians):
     }
 
 
-def write(result):
-    """Writes the day's file and returns its path."""
-    os.makedirs(RESULTS, exist_ok=True)
-    path = "%s/%s.json" % (RESULTS, datetime.date.today().isoformat())
+def write(result, whole, data):
+    """Writes the day's file (of a run that is not whole, one beside its data) and returns its path."""
+    folder = RESULTS if whole else data
+    os.makedirs(folder, exist_ok=True)
+    path = "%s/%s.json" % (folder, datetime.date.today().isoformat())
     with open(path, "w") as file:
         json.dump(result, file, indent=2)
         file.write("\n")

@@ -2,7 +2,8 @@
 """Questions about people, beside DuckDB, ClickHouse, Polars and plain DataFusion: `bench/run`.
 
 Makes the log, loads it into every engine, asks all of them the same questions in turn and compares the answers; then writes
-bench/results/YYYY-MM-DD.json and prints a table. Data is made and loaded once and kept; removing the folder starts anew.
+bench/results/YYYY-MM-DD.json and prints a table. Data is made and loaded once and kept; removing the folder starts anew. What
+a run of some questions or of another size finds is written beside its data.
 """
 import argparse
 import contextlib
@@ -19,6 +20,7 @@ from rounds import Engine, check, measure, questions_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = ["duckdb", "duckdb_parquet", "duckdb_arrival", "chdb", "polars", "datafusion"]
+EVENTS = 10_000_000
 FULL_EVENTS, FULL_ROUNDS = 50_000_000, 3
 POOL_MB = 256
 REPEATED = ("q1", "q3")
@@ -31,7 +33,7 @@ def arguments():
     parser.add_argument("--tributary", required=True, help="the binary that imports")
     parser.add_argument("--people", required=True, help="the binary that answers")
     parser.add_argument("--data", default=HERE + "/data", help="folder of all data, a folder for each size of log")
-    parser.add_argument("--events", type=number, default=10_000_000)
+    parser.add_argument("--events", type=number, default=EVENTS)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", type=lambda text: text.split(","), default=QUESTIONS, help="such as q1,q2")
     parser.add_argument("--threads", type=int, default=2)
@@ -132,7 +134,8 @@ def main():
         result["after_commit"] = after_commit(asked, data, ours)
     if asked.full:
         result["full"] = full(asked, medians)
-    print("written: %s" % report.write(result))
+    whole = asked.events == EVENTS and asked.only == QUESTIONS
+    print("written: %s" % report.write(result, whole, data))
 
 
 if __name__ == "__main__":

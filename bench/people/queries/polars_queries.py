@@ -34,59 +34,37 @@ def q1(events, since):
     return counts.unpivot(variable_name="step", value_name="units").with_columns(pl.col("step").str.slice(1).cast(pl.Int64))
 
 
-def _sorted(events, *columns):
-    """Events of each device together, and whether each begins a session."""
-    rows = events.select("anonymous_id", "ts", *columns).sort("anonymous_id", "ts")
-    new = (pl.col("anonymous_id") != pl.col("anonymous_id").shift()) | (pl.col("ts") > pl.col("ts").shift() + GAP)
-    return rows.with_columns(new=new.fill_null(True))
-
-
-def _over(events, *columns):
-    before = pl.col("ts").shift().over("anonymous_id")
-    return events.select("anonymous_id", "ts", *columns).with_columns(new=(pl.col("ts") > before + GAP).fill_null(True))
+def _starts(events, *columns):
+    """The first event of each session. Only rows of another device than the row before them, and those behind a gap, can be
+    one; the former say where the other device paused, and are compared with where their own did."""
+    device, prior_device = pl.col("anonymous_id"), pl.col("anonymous_id").shift()
+    rows = events.select(device, "ts", *columns, prior_device=prior_device, prior=pl.col("ts").shift())
+    same = (pl.col("prior_device") == device).fill_null(False)
+    behind_gap = pl.col("ts") > pl.col("prior") + GAP
+    rows = rows.filter(~same | behind_gap).with_columns(same=same)
+    switched = rows.filter(~pl.col("same"))
+    pauses = switched.select(anonymous_id="prior_device", paused="prior").drop_nulls().sort("paused")
+    back = switched.sort("ts").join_asof(pauses, left_on="ts", right_on="paused", by="anonymous_id",
+                                         allow_exact_matches=False, check_sortedness=False)
+    back = back.filter((pl.col("ts") > pl.col("paused") + GAP).fill_null(True))
+    kept = ["anonymous_id", "ts", *columns]
+    return pl.concat([rows.filter("same").select(kept), back.select(kept)])
 
 
 def q2(events, since):
     """Sessions that start on each day."""
-    return _over(events).filter("new").group_by(day=pl.col("ts").dt.date()).agg(sessions=pl.len())
-
-
-def q2_sort(events, since):
-    return _sorted(events).filter("new").group_by(day=pl.col("ts").dt.date()).agg(sessions=pl.len())
-
-
-def q2_hash(events, since):
-    before = pl.col("ts").shift().over(pl.col("anonymous_id").hash())
-    return events.select("anonymous_id", "ts").with_columns(new=(pl.col("ts") > before + GAP).fill_null(True)).filter("new").group_by(day=pl.col("ts").dt.date()).agg(sessions=pl.len())
-
-
-def q2_group(events, since):
-    t = pl.col("ts")
-    return events.group_by("anonymous_id").agg(t.filter((t > t.shift() + GAP).fill_null(True))).explode("ts").group_by(day=t.dt.date()).agg(sessions=pl.len())
+    return _starts(events).group_by(day=pl.col("ts").dt.date()).agg(sessions=pl.len())
 
 
 def q3(events, since):
     """Sessions, orders and revenue by the day and channel with which the session starts."""
-    rows = _sorted(events, "channel", "order_id", "revenue")
-    rows = rows.with_columns(started=pl.when("new").then("ts").forward_fill(), of=pl.when("new").then("channel").forward_fill())
-    return rows.group_by(day=pl.col("started").dt.date(), channel=pl.col("of")).agg(
-        sessions=pl.col("new").sum(), orders=pl.col("order_id").count(), revenue=pl.col("revenue").sum())
-
-
-def q3_over(events, since):
-    rows = _over(events, "channel", "order_id", "revenue")
-    rows = rows.with_columns(started=pl.when("new").then("ts").forward_fill().over("anonymous_id"), of=pl.when("new").then("channel").forward_fill().over("anonymous_id"))
-    return rows.group_by(day=pl.col("started").dt.date(), channel=pl.col("of")).agg(
-        sessions=pl.col("new").sum(), orders=pl.col("order_id").count(), revenue=pl.col("revenue").sum())
-
-
-def q3_asof(events, since):
-    starts = _over(events, "channel").filter("new").select("anonymous_id", "ts", "channel")
-    a = starts.group_by(day=pl.col("ts").dt.date(), channel="channel").agg(sessions=pl.len())
-    o = events.filter(pl.col("event_type") == STEPS[4]).select("anonymous_id", "ts", "revenue").sort("ts")
-    b = o.join_asof(starts.with_columns(st=pl.col("ts")).sort("ts"), on="ts", by="anonymous_id", strategy="backward", check_sortedness=False)
-    b = b.group_by(day=pl.col("st").dt.date(), channel="channel").agg(orders=pl.len(), revenue=pl.col("revenue").sum())
-    return a.join(b, on=["day", "channel"], how="left").select("day", "channel", "sessions", pl.col("orders").fill_null(0), pl.col("revenue").fill_null(0))
+    starts = _starts(events, "channel")
+    sessions = starts.group_by(day=pl.col("ts").dt.date(), channel="channel").agg(sessions=pl.len())
+    placed = events.filter(pl.col("event_type") == STEPS[4]).select("anonymous_id", "ts", "revenue").sort("ts")
+    begun = starts.select("anonymous_id", "channel", started="ts").sort("started")
+    orders = placed.join_asof(begun, left_on="ts", right_on="started", by="anonymous_id", check_sortedness=False)
+    sums = orders.group_by(day=pl.col("started").dt.date(), channel="channel").agg(orders=pl.len(), revenue=pl.col("revenue").sum())
+    return sessions.join(sums, on=["day", "channel"], how="left").select("day", "channel", "sessions", "orders", "revenue")
 
 
 def q4(events, since):
