@@ -15,6 +15,9 @@ use pipeline::{ReplayRequest, Replayed, Stage, StageClock, append_records, decis
 use query::{Answer, Derived, Engine, EngineSettings, Question};
 use tables::DefinitionRow;
 
+/// Rows of events from which on they are settled: few, so that small shops have settled files too.
+const SETTLE_ROWS: usize = 500;
+
 /// A house. Its folder is the caller's.
 pub struct House {
     /// The lake.
@@ -39,7 +42,7 @@ impl House {
     /// # Errors
     /// What the pipeline says.
     pub async fn try_open(folder: &Path, syncs: Arc<dyn Syncs>) -> Result<Self, pipeline::PipelineError> {
-        let lake = Arc::new(Lake::open(folder, syncs).await?);
+        let lake = Arc::new(Lake::open(folder, syncs).await?.settling_from(SETTLE_ROWS));
         let stage = Stage::open(Arc::clone(&lake), Arc::new(normalizer()), StageClock::Simulated).await?;
         let engine = engine(Arc::clone(&lake));
         Ok(Self { lake, stage, engine })
@@ -225,8 +228,13 @@ pub fn normalizer() -> Normalizer {
 pub fn engine(lake: Arc<Lake>) -> Engine {
     let shop_by_web_source =
         [("web_eu", "shop_eu"), ("web_us", "shop_us")].map(|(web, shop)| (web.to_owned(), shop.to_owned())).into();
-    let settings =
-        EngineSettings { zone: "Europe/Berlin".to_owned(), shop_by_web_source, rates: None, memory_bytes_max: 1 << 30 };
+    let settings = EngineSettings {
+        zone: "Europe/Berlin".to_owned(),
+        shop_by_web_source,
+        rates: None,
+        memory_bytes_max: 1 << 30,
+        threads: None,
+    };
     let (definitions, channels) = shipped();
     Engine::new(lake, Arc::new(definitions), Arc::new(channels), settings).expect("a sound engine")
 }

@@ -15,6 +15,7 @@ mod fill;
 mod fold;
 mod forward;
 mod group;
+mod levels;
 mod matching;
 mod passes;
 mod report;
@@ -26,6 +27,7 @@ use model::UtcMillis;
 
 pub use fold::FunnelFold;
 pub use group::FunnelGroup;
+pub use levels::FunnelLevels;
 pub use report::{FunnelLine, FunnelReport, FunnelTable, SurvivalStep};
 pub use runs::{BreakdownRow, FunnelEvent, FunnelOutcome, FunnelOutcomes, StepMatch};
 pub use shape::{BreakdownRule, EntryRule, Funnel, FunnelExclusion, FunnelMode, FunnelTerms, StepRule};

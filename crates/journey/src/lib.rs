@@ -33,8 +33,8 @@ pub use credits::{Credits, Shares, split};
 pub use fold_error::FoldError;
 pub use funnel::{
     BreakdownRow, BreakdownRule, EntryRange, EntryRule, Funnel, FunnelEvent, FunnelExclusion, FunnelFold, FunnelGroup,
-    FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport, FunnelTable, FunnelTerms, StepMatch, StepRule,
-    SurvivalStep,
+    FunnelLevels, FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport, FunnelTable, FunnelTerms,
+    StepMatch, StepRule, SurvivalStep,
 };
 pub use paths::{
     AnchorRule, PathColumn, PathDirection, PathEdge, PathEvent, PathLine, PathRun, PathRuns, PathTerms, Paths,

@@ -29,7 +29,7 @@ const INBOX_FILE_ROWS_MAX: usize = 16 * 1024;
 const MERGE_BYTES_MAX: u64 = 48 << 20;
 
 /// Rows in runs from which on they are settled.
-const SETTLE_ROWS: usize = 512 * 1024;
+pub(crate) const SETTLE_ROWS: usize = 512 * 1024;
 /// Most runs that are settled at once: of each a few thousand rows are in memory.
 const SETTLE_RUNS_MAX: usize = 64;
 /// Settled files of one cell and tier that are merged at once.
@@ -61,7 +61,8 @@ impl Lake {
     ) -> Result<bool, LakeError> {
         let snapshot = self.snapshot(table).await?;
         let due = full_tier(table, &snapshot.files, positions).map(Merge::Run);
-        let due = due.or_else(|| (table == Table::Events).then(|| unsettled(&snapshot.files)).flatten());
+        let due =
+            due.or_else(|| (table == Table::Events).then(|| unsettled(&snapshot.files, self.settle_rows)).flatten());
         let (files, cells) = match due {
             None => return Ok(false),
             Some(Merge::Run(files)) => (files, false),
@@ -96,9 +97,9 @@ impl Lake {
 }
 
 /// Runs that are to be settled, or settled files of one cell and tier that are to become one.
-fn unsettled(files: &[FileEntry]) -> Option<Merge> {
+fn unsettled(files: &[FileEntry], settle_rows: usize) -> Option<Merge> {
     let runs: Vec<&FileEntry> = files.iter().filter(|entry| !entry.settled()).collect();
-    if runs.iter().map(|entry| entry.rows).sum::<usize>() >= SETTLE_ROWS {
+    if runs.iter().map(|entry| entry.rows).sum::<usize>() >= settle_rows {
         return Some(Merge::Cells(runs.into_iter().take(SETTLE_RUNS_MAX).cloned().collect()));
     }
     let mut tiers: BTreeMap<(Cell, u32), Vec<FileEntry>> = BTreeMap::new();

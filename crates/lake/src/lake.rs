@@ -23,6 +23,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::{
+    compact::SETTLE_ROWS,
     disk::{SyncedStore, Syncs},
     file::{self, FileEntry, FileWriter, Layout, SETTLED_MARK, SORTED_MARK, WrittenFile},
     inbox::Recent,
@@ -143,6 +144,8 @@ pub struct Lake {
     store: SyncedStore,
     tables: BTreeMap<Table, Mutex<TableLog>>,
     pub(crate) recent: Recent,
+    /// Rows in runs of events from which on they are settled.
+    pub(crate) settle_rows: usize,
     /// Files held open, by table and name.
     open_files: StdMutex<HashMap<(Table, String), Arc<SortedFile>>>,
 }
@@ -161,12 +164,19 @@ impl Lake {
             store: SyncedStore::new(syncs),
             tables: BTreeMap::new(),
             recent: Recent::default(),
+            settle_rows: SETTLE_ROWS,
             open_files: StdMutex::default(),
         };
         for table in Table::ALL {
             lake.tables.insert(table, Mutex::new(lake.open_table(table).await?));
         }
         Ok(lake)
+    }
+
+    /// The same lake, where compaction settles events from so many rows on: half a million, if nothing is said.
+    #[must_use]
+    pub fn settling_from(self, rows: usize) -> Self {
+        Self { settle_rows: rows, ..self }
     }
 
     /// The folder.

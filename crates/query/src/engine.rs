@@ -53,6 +53,8 @@ pub struct EngineSettings {
     pub rates: Option<String>,
     /// Bytes that queries may hold at once; beyond it they spill.
     pub memory_bytes_max: usize,
+    /// Threads that one question uses; none: one a core.
+    pub threads: Option<usize>,
 }
 
 /// A question.
@@ -166,7 +168,10 @@ impl Engine {
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_bytes_max)))
             .build_arc()?;
-        let config = SessionConfig::new()
+        let config = settings
+            .threads
+            .map_or_else(SessionConfig::new, |threads| SessionConfig::new().with_target_partitions(threads.max(1)));
+        let config = config
             .with_information_schema(true)
             .with_default_catalog_and_schema("tributary", "public")
             .with_create_default_catalog_and_schema(true);

@@ -92,6 +92,7 @@ impl Settings {
             shop_by_web_source,
             rates: Some(self.workspace.rates.clone()).filter(|source| !source.is_empty()),
             memory_bytes_max: self.query.memory_bytes_max,
+            threads: None,
         }
     }
 

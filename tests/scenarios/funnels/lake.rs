@@ -40,7 +40,7 @@ impl FunnelLake {
     pub async fn fill(subjects: &[Subject], rng: &mut Rng, definitions: &Arc<Definitions>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut house = House::open(folder.path()).await;
-        house.engine = engine(&house, definitions);
+        house.engine = engine(&house, definitions, None);
         house.apply_mapping(MAPPING).await;
         let batches = rng.usize(BATCHES_MIN..BATCHES_MIN + 5);
         let mut compacted = false;
@@ -48,7 +48,9 @@ impl FunnelLake {
             house.append(&format!("file/{SOURCE}"), batch).await;
             house.stage.drain().await.unwrap();
             if number + 1 == BATCHES_MIN || number == batches {
-                compacted |= house.stage.compact().await.unwrap();
+                while house.stage.compact().await.unwrap() {
+                    compacted = true;
+                }
             }
         }
         assert!(compacted, "files are merged while others come");
@@ -101,7 +103,7 @@ async fn take_stored_keys(house: &House, logs: &mut [Vec<Event>]) -> Vec<String>
 }
 
 /// An engine over the house's lake that answers by the test's definitions, in days of UTC.
-fn engine(house: &House, definitions: &Arc<Definitions>) -> Engine {
+pub fn engine(house: &House, definitions: &Arc<Definitions>, threads: Option<usize>) -> Engine {
     let channels = std::fs::read_to_string(repository().join("config/channels.yaml")).unwrap();
     let channels = definitions::parse_yaml("channels.yaml", &channels).expect("sound rules");
     let settings = EngineSettings {
@@ -109,6 +111,7 @@ fn engine(house: &House, definitions: &Arc<Definitions>) -> Engine {
         shop_by_web_source: BTreeMap::new(),
         rates: None,
         memory_bytes_max: 1 << 30,
+        threads,
     };
     let definitions = Arc::clone(definitions);
     Engine::new(Arc::clone(&house.lake), definitions, Arc::new(channels), settings).expect("a sound engine")

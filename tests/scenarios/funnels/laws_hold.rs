@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use super::{
     World,
-    lake::FunnelLake,
+    lake::{FunnelLake, engine},
     laws::{self, Answers},
     option_set::{DAY_MS, ORIGIN_MS, OptionSet, definitions},
     question::{Kind, Question},
@@ -162,5 +162,17 @@ async fn breakdown_rows_add_up_to_the_whole() {
                 assert!(!laws::unsummed(&whole, &falsified(&parts, Kind::Steps, column)).is_empty());
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_number_of_threads_never_shows() {
+    let mut rng = Rng::with_seed(16);
+    let asked = Asked::draw(&mut rng);
+    let mut lake = FunnelLake::fill(&asked.subjects, &mut rng, &asked.definitions).await;
+    let expected = asked.answers(&lake, |_| true).await;
+    for threads in [1, 8] {
+        lake.house.engine = engine(&lake.house, &asked.definitions, Some(threads));
+        assert_eq!(laws::unlike(&expected, &asked.answers(&lake, |_| true).await), Vec::<String>::new());
     }
 }

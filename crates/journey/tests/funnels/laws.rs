@@ -212,3 +212,41 @@ fn lists_are_exactly_the_counted_sets() {
         }
     });
 }
+
+/// The short way to the counts says what the fold does, wherever it is open.
+#[test]
+fn levels_are_how_far_the_fold_gets() {
+    use journey::{EntryRange, Funnel, FunnelEvent, FunnelFold, FunnelLevels, FunnelTerms, StepRule};
+    use model::UtcMillis;
+    let mut rng = Rng::with_seed(77);
+    let mut beyond = 0;
+    for _ in 0..20_000 {
+        let steps = rng.usize(1..=5);
+        let terms = FunnelTerms {
+            steps: vec![StepRule::default(); steps],
+            total_window_ms: (rng.u8(0..4) > 0).then(|| rng.i64(0..8)),
+            ..FunnelTerms::default()
+        };
+        let funnel = Funnel::new(terms).expect("a sound funnel");
+        let masks: Vec<u32> = (0..6).map(|bit| 1 << bit).collect();
+        let mut levels = FunnelLevels::of(&funnel, masks.clone()).expect("a plain funnel");
+        let mut at = 0;
+        let events: Vec<FunnelEvent> = (0..rng.usize(0..14))
+            .map(|_| {
+                at += i64::from(rng.u8(0..3));
+                FunnelEvent { at: UtcMillis(at), step_mask: masks[rng.usize(0..masks.len())], ..FunnelEvent::default() }
+            })
+            .collect();
+        let range = EntryRange { from: UtcMillis(rng.i64(-1..3)), to: UtcMillis(rng.i64(3..20)) };
+        let mut fold = FunnelFold::new(funnel);
+        let expected = fold.run(&events, range, UtcMillis(100)).iter().next().map_or(0, |run| run.reached as usize);
+        let (instants, bits): (Vec<i64>, Vec<u32>) = events.iter().map(|event| (event.at.0, event.step_mask)).unzip();
+        let cut = rng.usize(0..=events.len());
+        levels.begin();
+        levels.events(&instants[..cut], &bits[..cut], range);
+        levels.events(&instants[cut..], &bits[cut..], range);
+        assert_eq!(levels.reached(), expected, "{events:?} {range:?} cut at {cut}");
+        beyond += usize::from(expected > 1);
+    }
+    assert!(beyond > 2_000, "{beyond} units come beyond the first step");
+}

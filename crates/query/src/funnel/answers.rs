@@ -6,7 +6,7 @@ use arrow::{
     array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
-use journey::{BreakdownRow, FunnelTable as Counts};
+use journey::{BreakdownRow, FunnelLine, FunnelTable as Counts};
 use model::FunnelMode;
 use tables::column::{instant_type, instants};
 
@@ -90,6 +90,14 @@ pub(super) fn reads_values(table: &FunnelTable, wanted: &[usize]) -> bool {
     wanted.iter().any(value)
 }
 
+/// True where the wanted columns of the steps' table say no more than how many reached each step.
+pub(super) fn only_counts(wanted: &[usize]) -> bool {
+    let schema = schema(&FunnelTable::Steps);
+    let counts =
+        ["breakdown", "step", "label", "event", "optional", "units", "drop_off", "from_entry", "from_previous"];
+    wanted.iter().all(|&column| counts.contains(&schema.field(column).name().as_str()))
+}
+
 /// Adds up what all threads found, and makes the answer of it.
 ///
 /// # Errors
@@ -120,6 +128,9 @@ struct Part {
 
 fn counts(ask: &FunnelAsk, all: &Folded, texts: &Texts, currency: Option<&str>) -> Vec<ArrayRef> {
     let mut parts = Vec::new();
+    if !all.reached.is_empty() {
+        parts.push(Part { period: 0, breakdown: None, counts: of_levels(&all.reached) });
+    }
     for (period, group) in &all.groups {
         let report = group.report();
         if ask.funnel.terms().breakdown == journey::BreakdownRule::None {
@@ -142,6 +153,23 @@ fn counts(ask: &FunnelAsk, all: &Folded, texts: &Texts, currency: Option<&str>) 
         FunnelTable::Times => times(ask, &parts),
         FunnelTable::Survival => survival(&parts),
         _ => steps(ask, &parts, currency),
+    }
+}
+
+/// The counts of units by how many steps they reached.
+fn of_levels(reached: &[u64]) -> Counts {
+    let at_least = |level: usize| reached.iter().skip(level).sum::<u64>();
+    let line = |step: usize| {
+        let (units, previous_units) = (at_least(step + 1), at_least(step.max(1)));
+        let dropped = previous_units - units;
+        FunnelLine { units, previous_units, mature: 0, dropped, dropped_value_micros: 0, times_ms: Vec::new() }
+    };
+    Counts {
+        entrants: at_least(1),
+        mature_entrants: 0,
+        lines: (0..reached.len() - 1).map(line).collect(),
+        survival: Vec::new(),
+        trend: Vec::new(),
     }
 }
 

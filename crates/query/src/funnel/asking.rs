@@ -1,11 +1,11 @@
 //! A call becomes a question about people.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::{catalog::TableProvider, execution::session_state::SessionState, physical_expr::PhysicalExpr};
 use definitions::{ColumnRef, FunnelBreakdownRule, FunnelDefinition, ORDER_EVENT};
-use journey::{BreakdownRule, EntryRange, Funnel, FunnelExclusion, FunnelTerms, SessionRule, StepRule};
+use journey::{BreakdownRule, EntryRange, Funnel, FunnelExclusion, FunnelLevels, FunnelTerms, SessionRule, StepRule};
 use model::{Currency, FunnelUnit, UtcMillis};
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     calls::{self, Call, hint},
     engine::Rules,
     error::EngineError,
-    funnel::{answers, folding::Folding, units::Units},
+    funnel::{answers, folding::Folding},
     people::{
         Ask, AskTable, Condition, Ground, LanePlan, Run,
         columns::{Compiler, EventColumns, Texts},
@@ -172,6 +172,21 @@ impl FunnelAsk {
         }
     }
 
+    /// A shorter way to the counts, where nothing else is wanted.
+    fn levels(&self, wanted: &[usize]) -> Option<FunnelLevels> {
+        let counted = self.table == FunnelTable::Steps && answers::only_counts(wanted);
+        if !counted || self.definition.unit != FunnelUnit::Person {
+            return None;
+        }
+        let mut masks: BTreeMap<&str, u32> = BTreeMap::new();
+        for (step, bit) in self.definition.steps.iter().zip(0..) {
+            for event in &step.events {
+                *masks.entry(event).or_insert(0) |= 1 << bit;
+            }
+        }
+        FunnelLevels::of(&self.funnel, masks.into_values())
+    }
+
     fn gathered(&self) -> Gathered {
         match self.definition.unit {
             FunnelUnit::Person => Gathered::ByPerson,
@@ -194,7 +209,8 @@ impl Ask for FunnelAsk {
     fn answer(&self, run: &Run, wanted: &[usize]) -> Result<RecordBatch, EngineError> {
         let wanted_value = answers::reads_values(&self.table, wanted);
         let (plan, texts) = (self.plan(wanted_value), Texts::default());
-        let make = || Folding::new(self, Units::of(self.definition.unit), &texts);
+        let levels = self.levels(wanted);
+        let make = || Folding::new(self, levels.clone(), &texts);
         let folds = run.fold(&self.ground, &plan, &texts, self.gathered(), make)?;
         let folds = folds.into_iter().map(Folding::finish).collect::<Result<_, _>>()?;
         answers::table(self, folds, &texts)

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use journey::{BreakdownRow, FunnelFold, FunnelGroup, FunnelOutcome};
+use journey::{BreakdownRow, FunnelFold, FunnelGroup, FunnelLevels, FunnelOutcome};
 use model::UtcMillis;
 
 use crate::{
@@ -37,6 +37,8 @@ pub(super) struct Folded {
     /// By the period of entry, as the day on which it starts; one at 0 where periods are not asked for.
     pub(super) groups: BTreeMap<i32, FunnelGroup>,
     pub(super) listed: Vec<Listed>,
+    /// Units by how many steps they reached, where only that was counted.
+    pub(super) reached: Vec<u64>,
     /// Code of the currency of all values, where one was met.
     pub(super) currency: Option<u32>,
     /// Carts and orders, whose events come from anywhere.
@@ -46,6 +48,8 @@ pub(super) struct Folded {
 /// One thread's fold.
 pub(super) struct Folding<'a> {
     ask: &'a FunnelAsk,
+    /// Set where only counts are wanted, and the funnel is one that they can be had of in short.
+    levels: Option<FunnelLevels>,
     fold: FunnelFold,
     units: Units,
     texts: &'a Texts,
@@ -55,9 +59,10 @@ pub(super) struct Folding<'a> {
 }
 
 impl<'a> Folding<'a> {
-    pub(super) fn new(ask: &'a FunnelAsk, units: Units, texts: &'a Texts) -> Self {
+    pub(super) fn new(ask: &'a FunnelAsk, levels: Option<FunnelLevels>, texts: &'a Texts) -> Self {
+        let units = Units::of(ask.definition.unit);
         let fold = FunnelFold::new(ask.funnel.clone());
-        Self { ask, fold, units, texts, folded: Folded::default(), mixed: None }
+        Self { ask, levels, fold, units, texts, folded: Folded::default(), mixed: None }
     }
 
     /// What this thread's events came to.
@@ -86,6 +91,10 @@ impl<'a> Folding<'a> {
 
 impl PersonFold for Folding<'_> {
     fn events(&mut self, lanes: &Lanes, range: Range<usize>) {
+        if let Some(levels) = &mut self.levels {
+            levels.events(&lanes.at[range.clone()], &lanes.mask[range], self.ask.range);
+            return;
+        }
         self.note_currencies(lanes, range.clone());
         self.units.take(lanes, range);
     }
@@ -95,6 +104,12 @@ impl PersonFold for Folding<'_> {
     }
 
     fn end(&mut self, who: Who) -> Result<(), EngineError> {
+        if let Some(levels) = &mut self.levels {
+            self.folded.reached.resize(self.ask.funnel.steps() + 1, 0);
+            self.folded.reached[levels.reached()] += 1;
+            levels.begin();
+            return Ok(());
+        }
         let (ask, fold, folded) = (self.ask, &mut self.fold, &mut self.folded);
         self.units.end(who, ask.sessions, |unit, events| folded.run(ask, fold, unit, events));
         Ok(())
@@ -111,6 +126,8 @@ impl Folded {
             }
         }
         self.listed.extend(other.listed);
+        self.reached.resize(self.reached.len().max(other.reached.len()), 0);
+        self.reached.iter_mut().zip(other.reached).for_each(|(units, more)| *units += more);
         self.named.append(&other.named, 0..other.named.len());
         match (self.currency, other.currency) {
             (Some(one), Some(other)) if one != other => return Err((one, other)),
