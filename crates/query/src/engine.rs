@@ -33,9 +33,10 @@ use crate::{
     exchange::{self, Exchange},
     expansion::Expansion,
     facts_table,
-    funnel::{self, FunnelTable},
     in_force::{Decisions, InForce},
-    metric, people, period, property,
+    metric, people,
+    people_table::PeopleTable,
+    period, property, window_funnel,
 };
 
 /// Instants whose derived tables are kept in memory.
@@ -163,6 +164,7 @@ impl Engine {
         for function in [period::period_start(), property::property(), property::property_list()] {
             context.register_udf(function);
         }
+        context.register_udaf(window_funnel::udaf());
         let base = context.state();
         let (decisions, kept) = (Decisions::new(definitions, channels), Mutex::new(Vec::new()));
         let (people, files) = (Mutex::new(Vec::new()), Arc::default());
@@ -311,7 +313,7 @@ impl Answering {
         let mut stamp = Stamp::new(moment.known_at, &self.settings.zone, moment.simulated);
         let references = self.base.resolve_table_references(&statement)?;
         let needs_derived = references.iter().any(|r| is_derived(r) || lists_tables(r))
-            || calls.iter().any(|call| FunnelTable::of(call.function).is_none());
+            || calls.iter().any(|call| PeopleTable::of(call.function).is_none());
         // Stored tables can be asked whatever is in force, so that what does not fit together can be found and mended.
         let ground = match needs_derived || !calls.is_empty() {
             true => Some(self.ground(moment, question.definitions_as_of, needs_derived).await?),
@@ -451,9 +453,9 @@ impl Answering {
         let rules = &Rules { settings: &self.settings, in_force: &ground.in_force };
         for (index, call) in asked.calls.iter().enumerate() {
             stamp.definitions.extend(ground.in_force.channels_stamp.clone());
-            if let Some(table) = FunnelTable::of(call.function) {
+            if let Some(table) = PeopleTable::of(call.function) {
                 let people = self.people(asked.moment, &ground.in_force).await?;
-                let provider = funnel::expand(rules, call, table, (&people, &self.base), stamp)?;
+                let provider = table.expand(rules, call, (&people, &self.base), stamp)?;
                 context.register_table(calls::table_name(index), provider)?;
                 continue;
             }

@@ -2,16 +2,18 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use journey::{BreakdownRow, FunnelFold, FunnelGroup, FunnelOutcome};
+use journey::{BreakdownRow, FunnelEvent, FunnelFold, FunnelGroup, FunnelOutcome};
 use model::UtcMillis;
 
 use crate::{
     error::EngineError,
-    funnel::{
-        asking::{FunnelAsk, FunnelTable},
-        units::{self, UnitId, Units},
+    funnel::asking::{FunnelAsk, FunnelTable},
+    people::{
+        Lanes, PersonFold, UnitEvent, UnitId, Units, Who,
+        columns::Texts,
+        lanes::{NO_AMOUNT, NONE},
+        units,
     },
-    people::{Lanes, PersonFold, Who, columns::Texts, lanes::NONE},
     period::Grain,
 };
 
@@ -43,7 +45,7 @@ pub(super) struct Folded {
 pub(super) struct Folding<'a> {
     ask: &'a FunnelAsk,
     fold: FunnelFold,
-    units: Units,
+    units: Units<FunnelEvent>,
     texts: &'a Texts,
     folded: Folded,
     /// Two currencies that were met.
@@ -51,7 +53,7 @@ pub(super) struct Folding<'a> {
 }
 
 impl<'a> Folding<'a> {
-    pub(super) fn new(ask: &'a FunnelAsk, units: Units, texts: &'a Texts) -> Self {
+    pub(super) fn new(ask: &'a FunnelAsk, units: Units<FunnelEvent>, texts: &'a Texts) -> Self {
         let fold = FunnelFold::new(ask.funnel.clone());
         Self { ask, fold, units, texts, folded: Folded::default(), mixed: None }
     }
@@ -83,7 +85,7 @@ impl<'a> Folding<'a> {
 impl PersonFold for Folding<'_> {
     fn events(&mut self, lanes: &Lanes, range: Range<usize>) {
         self.note_currencies(lanes, range.clone());
-        self.units.take(lanes, range);
+        self.units.take(lanes, range, event);
     }
 
     fn bytes(&self) -> usize {
@@ -119,7 +121,7 @@ impl Folded {
     pub(super) fn run_named(&mut self, ask: &FunnelAsk) {
         let lanes = std::mem::take(&mut self.named);
         let mut fold = FunnelFold::new(ask.funnel.clone());
-        units::named(&lanes, |unit, events| self.run(ask, &mut fold, unit, events));
+        units::named(&lanes, event, |unit, events| self.run(ask, &mut fold, unit, events));
     }
 
     /// Runs one unit.
@@ -154,6 +156,25 @@ impl Folded {
                 mature: outcome.mature,
             });
         }
+    }
+}
+
+impl UnitEvent for FunnelEvent {
+    fn at(&self) -> UtcMillis {
+        self.at
+    }
+}
+
+fn event(lanes: &Lanes, row: usize) -> FunnelEvent {
+    let code = |lane: &[u32]| lane.get(row).copied().filter(|code| *code != NONE);
+    FunnelEvent {
+        at: UtcMillis(lanes.at[row]),
+        step_mask: lanes.mask[row],
+        exclusion_mask: lanes.exclusion.get(row).copied().unwrap_or(0),
+        held: code(&lanes.held),
+        in_session: lanes.in_session.get(row).copied().unwrap_or(false),
+        value_micros: lanes.value.get(row).copied().filter(|value| *value != NO_AMOUNT),
+        breakdown: code(&lanes.code),
     }
 }
 
