@@ -191,3 +191,50 @@ fn next(grain: Grain, start: Date) -> Result<Date, EngineError> {
     let message = format!("there is no {} after {start}: ask for fewer periods", grain.name());
     start.checked_add(length).map_err(|_| EngineError::Asked { message })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    /// First days of the periods of a range that is given by its first day and the one after its last.
+    fn first_days(zone: &str, grain: Grain, (from, to): (Date, Date), after: usize) -> Vec<i32> {
+        let zone_name = zone.to_owned();
+        let span = Span { from_on: None, to_on: None, zone: model::time::zone(zone).unwrap(), zone_name, grain };
+        let [from, to] = [from, to].map(|day| UtcMillis::start_of(day, &span.zone));
+        let range = EntryRange { from, to };
+        let (periods, starts) = periods(&span, range, after).unwrap();
+        Retention::new(periods, range, ReturnRule::On, after).unwrap();
+        starts
+    }
+
+    #[test]
+    fn periods_reach_from_the_week_of_the_first_day_to_the_last_return() {
+        let range = (date(2026, 1, 7), date(2026, 1, 20));
+        let days = [date(2026, 1, 5), date(2026, 1, 12), date(2026, 1, 19), date(2026, 1, 26), date(2026, 2, 2)];
+        assert_eq!(first_days("Europe/Berlin", Grain::Week, range, 1), days.map(days_since_1970));
+    }
+
+    #[test]
+    fn a_range_of_nothing_has_periods_all_the_same() {
+        let days = [date(2026, 1, 1), date(2026, 2, 1)];
+        let range = (date(2026, 1, 7), date(2026, 1, 7));
+        assert_eq!(first_days("UTC", Grain::Month, range, 0), days.map(days_since_1970));
+    }
+
+    #[test]
+    fn a_day_that_a_zone_left_out_is_no_period() {
+        let range = (date(2011, 12, 29), date(2012, 1, 1));
+        let days = [date(2011, 12, 29), date(2011, 12, 31), date(2012, 1, 1)];
+        assert_eq!(first_days("Pacific/Apia", Grain::Day, range, 0), days.map(days_since_1970));
+    }
+
+    #[test]
+    fn more_cells_than_can_be_counted_are_refused() {
+        let zone = model::time::zone("UTC").unwrap();
+        let span = Span { from_on: None, to_on: None, zone, zone_name: "UTC".to_owned(), grain: Grain::Day };
+        let range = EntryRange { from: UtcMillis(0), to: UtcMillis::start_of(date(2199, 1, 1), &span.zone) };
+        assert!(periods(&span, range, PERIODS_MAX).unwrap_err().to_string().contains("ask for fewer periods"));
+    }
+}
