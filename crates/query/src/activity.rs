@@ -116,17 +116,6 @@ pub(crate) fn expand(
     Ok(Arc::new(AskTable::new(Arc::new(ask))))
 }
 
-impl Activity {
-    /// What a function counts, if it is one of these.
-    pub(crate) fn of(function: &str) -> Option<Self> {
-        match function {
-            "session_series" => Some(Self::Sessions),
-            "active_people" => Some(Self::People),
-            _ => None,
-        }
-    }
-}
-
 impl ActivityAsk {
     fn plan(&self, wanted: &[usize]) -> LanePlan {
         let schema = self.schema();

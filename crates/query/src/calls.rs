@@ -3,7 +3,10 @@
 //! DataFusion refuses named arguments there, and drops the names in a LATERAL branch. So the SQL tree is rewritten
 //! before planning: each call is answered first, and its place is taken by the answer.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{
+    collections::BTreeMap,
+    ops::{ControlFlow, RangeInclusive},
+};
 
 use datafusion::sql::{
     parser::Statement as ParsedStatement,
@@ -38,7 +41,7 @@ pub struct Call {
 }
 
 /// Every table function.
-pub const SIGNATURES: [Signature; 13] = [
+pub const SIGNATURES: [Signature; 17] = [
     Signature { name: "metric", arguments: &["name", "grain", "by", "from", "to", "zone", "currency"], required: 1 },
     Signature {
         name: "funnel",
@@ -68,6 +71,18 @@ pub const SIGNATURES: [Signature; 13] = [
         ],
         required: 2,
     },
+    Signature {
+        name: "retention",
+        arguments: &["start", "returned", "grain", "periods", "rule", "unit", "from", "to", "zone", "horizon"],
+        required: 1,
+    },
+    Signature {
+        name: "retention_people",
+        arguments: &["start", "cohort", "period", "returned", "grain", "rule", "unit", "from", "to", "zone"],
+        required: 2,
+    },
+    Signature { name: "paths", arguments: &PATHS, required: 1 },
+    Signature { name: "path_steps", arguments: &PATHS, required: 1 },
     Signature { name: "bridge", arguments: &["platform", "from", "to", "account", "policy", "zone"], required: 1 },
     Signature {
         name: "bridge_orders",
@@ -88,6 +103,86 @@ pub const SIGNATURES: [Signature; 13] = [
     Signature { name: "active_people", arguments: &["grain", "by", "from", "to", "zone"], required: 0 },
     Signature { name: "revenue_series", arguments: &["grain", "from", "to", "zone", "currency"], required: 0 },
 ];
+
+/// Arguments of the functions about paths.
+const PATHS: [&str; 13] = [
+    "anchor",
+    "direction",
+    "steps",
+    "which",
+    "collapse",
+    "gap_minutes",
+    "until_next_anchor",
+    "events",
+    "top",
+    "unit",
+    "from",
+    "to",
+    "zone",
+];
+
+impl Call {
+    /// An argument that is one of some words, as what the word stands for.
+    ///
+    /// # Errors
+    /// [`EngineError::Asked`] where it is none of them.
+    pub(crate) fn word<T: Copy>(&self, name: &str, words: &[(&'static str, T)]) -> Result<Option<T>, EngineError> {
+        let Some(text) = self.arguments.get(name) else { return Ok(None) };
+        match words.iter().find(|(word, _)| word == text) {
+            Some((_, meaning)) => Ok(Some(*meaning)),
+            None => {
+                let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                Err(EngineError::Asked { message: format!("\"{name}\" is \"{text}\"{}", hint(text, known)) })
+            }
+        }
+    }
+
+    /// An argument that is true or false.
+    ///
+    /// # Errors
+    /// [`EngineError::Asked`] where it is neither.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, EngineError> {
+        match self.arguments.get(name).map(String::as_str) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(other) => {
+                let message = format!("\"{name}\" is \"{other}\", expected true or false");
+                Err(EngineError::Asked { message })
+            }
+        }
+    }
+
+    /// An argument that is a whole number within bounds.
+    ///
+    /// # Errors
+    /// [`EngineError::Asked`] where it is none, or out of them.
+    pub(crate) fn number(&self, name: &str, bounds: RangeInclusive<usize>) -> Result<Option<usize>, EngineError> {
+        let Some(text) = self.arguments.get(name) else { return Ok(None) };
+        match text.parse::<usize>().ok().filter(|number| bounds.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let (least, most) = (bounds.start(), bounds.end());
+                let message = format!("\"{name}\" is \"{text}\", expected a whole number from {least} to {most}");
+                Err(EngineError::Asked { message })
+            }
+        }
+    }
+
+    /// An argument that names something, or several things with commas between; none where it is not given.
+    ///
+    /// # Errors
+    /// [`EngineError::Asked`] where a name is empty.
+    pub(crate) fn names(&self, name: &str) -> Result<Vec<String>, EngineError> {
+        let Some(text) = self.arguments.get(name) else { return Ok(Vec::new()) };
+        let names: Vec<String> = text.split(',').map(|part| part.trim().to_owned()).collect();
+        if names.iter().any(String::is_empty) {
+            let message = format!("\"{name}\" is \"{text}\", expected a name, or several with commas between");
+            return Err(EngineError::Asked { message });
+        }
+        Ok(names)
+    }
+}
 
 /// Replaces every call of a table function by the table `call_<n>` and returns the calls in that order.
 ///

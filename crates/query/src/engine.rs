@@ -24,7 +24,6 @@ use tokio::{runtime::Runtime, sync::Mutex};
 use tracing::{Instrument, info_span};
 
 use crate::{
-    activity::{self, Activity},
     answer::{Answer, DefinitionStamp, Stamp},
     bridge,
     calls::{self, Call},
@@ -34,9 +33,10 @@ use crate::{
     exchange::{self, Exchange},
     expansion::Expansion,
     facts_table,
-    funnel::{self, FunnelTable},
     in_force::{Decisions, InForce},
-    metric, people, period, property,
+    metric, people,
+    people_table::PeopleTable,
+    period, property, window_funnel,
 };
 
 /// Instants whose derived tables are kept in memory.
@@ -181,6 +181,7 @@ impl Engine {
         for function in [period::period_start(), property::property(), property::property_list()] {
             context.register_udf(function);
         }
+        context.register_udaf(window_funnel::udaf());
         let base = context.state();
         let (decisions, kept) = (Decisions::new(definitions, channels), Mutex::new(Vec::new()));
         let (people, files) = (Mutex::new(Vec::new()), Arc::default());
@@ -478,8 +479,8 @@ impl Answering {
         let rules = &Rules { settings: &self.settings, in_force: &ground.in_force };
         for (index, call) in asked.calls.iter().enumerate() {
             stamp.definitions.extend(ground.in_force.channels_stamp.clone());
-            if let Some(people) = ground.people.as_ref().filter(|_| asks_people(call)) {
-                let provider = self.ask_people(rules, call, people, stamp)?;
+            if let (Some(table), Some(people)) = (PeopleTable::of(call.function), &ground.people) {
+                let provider = table.expand(rules, call, (people, &self.base), stamp)?;
                 context.register_table(calls::table_name(index), provider)?;
                 continue;
             }
@@ -504,23 +505,6 @@ impl Answering {
 }
 
 impl Answering {
-    /// The answer of a function that the person engine answers.
-    fn ask_people(
-        &self,
-        rules: &Rules<'_>,
-        call: &Call,
-        people: &Arc<people::Ground>,
-        stamp: &mut Stamp,
-    ) -> Result<Arc<dyn TableProvider>, EngineError> {
-        match (FunnelTable::of(call.function), Activity::of(call.function)) {
-            (Some(table), _) => funnel::expand(rules, call, table, (people, &self.base), stamp),
-            (None, activity) => {
-                let activity = activity.unwrap_or(Activity::Sessions);
-                activity::expand(rules, call, activity, (people, &self.base), stamp)
-            }
-        }
-    }
-
     /// Answers a query over the derived tables in one currency.
     async fn converted(
         &self,
@@ -580,7 +564,7 @@ async fn ordered(frame: DataFrame) -> Result<Arc<dyn TableProvider>, EngineError
 
 /// True for the functions that the person engine answers, straight from events.
 fn asks_people(call: &Call) -> bool {
-    FunnelTable::of(call.function).is_some() || Activity::of(call.function).is_some()
+    PeopleTable::of(call.function).is_some()
 }
 
 /// True for the tables that list the tables.

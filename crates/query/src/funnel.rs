@@ -6,6 +6,5 @@
 mod answers;
 mod asking;
 mod folding;
-mod units;
 
 pub(crate) use asking::{FunnelTable, expand};

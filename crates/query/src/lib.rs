@@ -3,8 +3,9 @@
 //! In reading order: [`engine`] (a question comes in), [`answer`] (what goes out, or [`error`]), [`in_force`] (the
 //! definitions as of an instant), [`calls`] (table functions with named arguments), [`facts_table`] (stored tables),
 //! [`derived`] (persons, sessions, orders, ledger, touches, credits: pure functions of the facts at an instant),
-//! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), and the questions that
-//! have a definition: [`metric`], [`funnel`], [`compare`], [`bridge`].
+//! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), [`window_funnel`] (funnels
+//! over rows of one's own), and the questions that have a definition: [`metric`], [`funnel`], [`compare`], [`bridge`]. What
+//! is asked of people without one: `retention` and `paths`.
 
 pub mod engine;
 
@@ -19,8 +20,10 @@ pub mod exchange;
 mod expansion;
 pub mod facts_table;
 pub mod property;
+pub mod window_funnel;
 
 mod people;
+mod people_table;
 
 pub(crate) mod activity;
 pub mod bridge;
@@ -28,6 +31,9 @@ pub mod compare;
 pub mod funnel;
 pub mod metric;
 pub mod period;
+
+mod paths;
+mod retention;
 
 pub use answer::{Answer, DefinitionStamp, Stamp};
 pub use derived::Derived;

@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`ground`] is what a question is asked of (the open files and who is who as of an instant);
 //! [`lanes`] are the few numbers of each event that a fold reads; [`walk`] brings every person's events in order, merging
-//! persons and not rows; [`gather`] does so for persons whose rows lie in several places; [`leaf`] is the operator that
-//! DataFusion sees, and [`table`] the events as plain SQL does. A fold itself is a pure function of `journey`.
+//! persons and not rows; [`gather`] does so for persons whose rows lie in several places; [`units`] tells a person's events
+//! apart by device or session; [`leaf`] is the operator that DataFusion sees, and [`table`] the events as plain SQL does. A
+//! fold itself is a pure function of `journey`.
 
 pub mod ground;
 
@@ -18,6 +19,8 @@ pub mod columns;
 pub mod gather;
 pub mod walk;
 
+pub mod units;
+
 pub mod leaf;
 
 pub mod table;
@@ -25,4 +28,5 @@ pub mod table;
 pub(crate) use ground::{Ground, GroundCache};
 pub(crate) use lanes::{Condition, LanePlan, Lanes};
 pub(crate) use leaf::{Ask, AskTable, Run};
+pub(crate) use units::{UnitEvent, UnitId, Units};
 pub(crate) use walk::{PersonFold, Who};

@@ -190,6 +190,17 @@ pub fn day(call: &Call, name: &str) -> Result<Option<Date>, EngineError> {
         .transpose()
 }
 
+/// The instant at which maturity is judged, if the call names one: an instant, or the end of a day.
+///
+/// # Errors
+/// [`EngineError::Asked`] where it is neither.
+pub fn horizon(call: &Call, span: &Span) -> Result<Option<UtcMillis>, EngineError> {
+    match call.arguments.get("horizon").map(|text| UtcMillis::parse(text)) {
+        Some(Ok(at)) => Ok(Some(at)),
+        _ => Ok(day(call, "horizon")?.map(|on| Span { to_on: Some(on), ..span.clone() }.instants().1)),
+    }
+}
+
 /// `period_start(instant, grain, zone)`: the first day of the period in which an instant falls. `NULL` for `NULL`.
 #[must_use]
 pub fn period_start() -> ScalarUDF {

@@ -17,10 +17,10 @@ use crate::{
     people::{
         Ask, AskTable, Condition, Ground, LanePlan, Run,
         columns::{Compiler, EventColumns, Texts},
-        gather::Gathered,
         lanes::Kept,
+        units,
     },
-    period::{Days, Grain, Span, day},
+    period::{Days, Grain, Span, day, horizon},
 };
 
 /// Which table is asked for.
@@ -186,14 +186,6 @@ impl FunnelAsk {
         }
         FunnelLevels::of(&self.funnel, masks.into_values())
     }
-
-    fn gathered(&self) -> Gathered {
-        match self.definition.unit {
-            FunnelUnit::Person => Gathered::ByPerson,
-            FunnelUnit::Device | FunnelUnit::Session => Gathered::ByDevice,
-            FunnelUnit::Cart | FunnelUnit::Order => Gathered::Together,
-        }
-    }
 }
 
 impl Ask for FunnelAsk {
@@ -211,7 +203,7 @@ impl Ask for FunnelAsk {
         let (plan, texts) = (self.plan(wanted_value), Texts::default());
         let levels = self.levels(wanted);
         let make = || Folding::new(self, levels.clone(), &texts);
-        let folds = run.fold(&self.ground, &plan, &texts, self.gathered(), make)?;
+        let folds = run.fold(&self.ground, &plan, &texts, units::gathered(self.definition.unit), make)?;
         let folds = folds.into_iter().map(Folding::finish).collect::<Result<_, _>>()?;
         answers::table(self, folds, &texts)
     }
@@ -311,23 +303,11 @@ fn chosen(call: &Call, table: &FunnelTable, definition: &FunnelDefinition, span:
         "dropped" => true,
         other => return Err(asked(format!("\"side\" is \"{other}\"{}", hint(other, ["reached", "dropped"])))),
     };
-    let mature = match call.arguments.get("mature").map_or("false", String::as_str) {
-        "true" => true,
-        "false" => false,
-        other => return Err(asked(format!("\"mature\" is \"{other}\", expected true or false"))),
-    };
+    let mature = call.flag("mature")?.unwrap_or(false);
     let period = day(call, "period")?;
     if period.is_some() && span.grain == Grain::All {
         return Err(asked("\"period\" needs \"grain\": say grain => 'day', 'week' or 'month'".to_owned()));
     }
     let period = period.map(|on| tables::column::days_since_1970(span.grain.start(on)));
     Ok(Chosen { step: step - 1, dropped, mature, row: call.arguments.get("row").cloned(), period })
-}
-
-/// The instant at which maturity is judged: one that is named, or the end of a day.
-fn horizon(call: &Call, span: &Span) -> Result<Option<UtcMillis>, EngineError> {
-    match call.arguments.get("horizon").map(|text| UtcMillis::parse(text)) {
-        Some(Ok(at)) => Ok(Some(at)),
-        _ => Ok(day(call, "horizon")?.map(|on| Span { to_on: Some(on), ..span.clone() }.instants().1)),
-    }
 }

@@ -2,19 +2,17 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use journey::{BreakdownRow, FunnelFold, FunnelGroup, FunnelLevels, FunnelOutcome};
+use journey::{BreakdownRow, FunnelEvent, FunnelFold, FunnelGroup, FunnelLevels, FunnelOutcome};
 use model::UtcMillis;
 
 use crate::{
     error::EngineError,
-    funnel::{
-        asking::{FunnelAsk, FunnelTable},
-        units::{self, UnitId, Units},
-    },
+    funnel::asking::{FunnelAsk, FunnelTable},
     people::{
-        Lanes, PersonFold, Who,
+        Lanes, PersonFold, UnitEvent, UnitId, Units, Who,
         columns::{Texts, mixed_currencies},
-        lanes::NONE,
+        lanes::{NO_AMOUNT, NONE},
+        units,
     },
     period::Grain,
 };
@@ -51,7 +49,7 @@ pub(super) struct Folding<'a> {
     /// Set where only counts are wanted, and the funnel is one that they can be had of in short.
     levels: Option<FunnelLevels>,
     fold: FunnelFold,
-    units: Units,
+    units: Units<FunnelEvent>,
     texts: &'a Texts,
     folded: Folded,
     /// Two currencies that were met.
@@ -96,7 +94,7 @@ impl PersonFold for Folding<'_> {
             return;
         }
         self.note_currencies(lanes, range.clone());
-        self.units.take(lanes, range);
+        self.units.take(lanes, range, event);
     }
 
     fn bytes(&self) -> usize {
@@ -140,7 +138,7 @@ impl Folded {
     pub(super) fn run_named(&mut self, ask: &FunnelAsk) {
         let lanes = std::mem::take(&mut self.named);
         let mut fold = FunnelFold::new(ask.funnel.clone());
-        units::named(&lanes, |unit, events| self.run(ask, &mut fold, unit, events));
+        units::named(&lanes, event, |unit, events| self.run(ask, &mut fold, unit, events));
     }
 
     /// Runs one unit.
@@ -175,5 +173,24 @@ impl Folded {
                 mature: outcome.mature,
             });
         }
+    }
+}
+
+impl UnitEvent for FunnelEvent {
+    fn at(&self) -> UtcMillis {
+        self.at
+    }
+}
+
+fn event(lanes: &Lanes, row: usize) -> FunnelEvent {
+    let code = |lane: &[u32]| lane.get(row).copied().filter(|code| *code != NONE);
+    FunnelEvent {
+        at: UtcMillis(lanes.at[row]),
+        step_mask: lanes.mask[row],
+        exclusion_mask: lanes.exclusion.get(row).copied().unwrap_or(0),
+        held: code(&lanes.held),
+        in_session: lanes.in_session.get(row).copied().unwrap_or(false),
+        value_micros: lanes.value.get(row).copied().filter(|value| *value != NO_AMOUNT),
+        breakdown: code(&lanes.code),
     }
 }

@@ -96,9 +96,15 @@ impl Ground {
     /// The days of every event, cut as the span says.
     #[must_use]
     pub fn days(&self, span: &Span) -> Days {
+        Days::between(self.occurred().unwrap_or_default(), span)
+    }
+
+    /// Instants from the first to the last between which every event lies; wider than needed where files hold rows that
+    /// are not in force.
+    #[must_use]
+    pub fn occurred(&self) -> Option<(UtcMillis, UtcMillis)> {
         let known = self.files.iter().filter_map(|file| file.entry.instants("occurred_at"));
-        let ends = known.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        Days::between(ends.unwrap_or_default(), span)
+        known.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
     /// How people and devices are shown. [`Who::Device`] is shown as `device:source:id`, the others as persons.

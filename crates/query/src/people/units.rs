@@ -1,20 +1,21 @@
-//! One person's events, told apart by the unit that a funnel follows.
+//! One person's events, told apart by the unit that a question follows.
 
 use std::{collections::HashMap, ops::Range};
 
-use journey::{FunnelEvent, SessionEvent, SessionRule};
+use journey::{SessionEvent, SessionRule};
 use model::{FunnelUnit, UtcMillis};
 
-use crate::people::{
-    Lanes, Who,
-    columns::Texts,
-    lanes::{NO_AMOUNT, NONE},
-    whereabouts::Place,
-};
+use crate::people::{Lanes, Who, columns::Texts, gather::Gathered, lanes::NONE, whereabouts::Place};
+
+/// An event as a fold sees it.
+pub trait UnitEvent {
+    /// When it happened.
+    fn at(&self) -> UtcMillis;
+}
 
 /// Whose run it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum UnitId {
+pub enum UnitId {
     /// A person.
     Person(Who),
     /// A device, by its home place.
@@ -27,27 +28,33 @@ pub(super) enum UnitId {
 
 /// The events of the person at hand, or of all named units until the end.
 #[derive(Debug)]
-pub(super) enum Units {
+pub enum Units<E> {
     /// The person is the unit.
-    Person(Vec<FunnelEvent>),
+    Person(Vec<E>),
     /// Each device is one; with its sessions where these are.
-    Devices { by_device: Vec<Device>, in_sessions: bool },
+    Devices {
+        /// Those of the person at hand.
+        by_device: Vec<Device<E>>,
+        /// True where each session is a unit.
+        in_sessions: bool,
+    },
     /// Carts and orders, whose events come from anywhere.
     Named(Lanes),
 }
 
 /// One device's events.
-#[derive(Debug, Default)]
-pub(super) struct Device {
+#[derive(Debug)]
+pub struct Device<E> {
     home: Place,
-    events: Vec<FunnelEvent>,
+    events: Vec<E>,
     /// Key of each, where keys are read.
     keys: Vec<u128>,
 }
 
 impl UnitId {
     /// Whose name it has to be looked up.
-    pub(super) fn owner(self) -> Option<Who> {
+    #[must_use]
+    pub fn owner(self) -> Option<Who> {
         match self {
             Self::Person(who) => Some(who),
             Self::Device(home) => Some(Who::Device(home)),
@@ -56,7 +63,8 @@ impl UnitId {
     }
 
     /// How it is shown.
-    pub(super) fn name(self, names: &HashMap<Who, String>, texts: &Texts) -> String {
+    #[must_use]
+    pub fn name(self, names: &HashMap<Who, String>, texts: &Texts) -> String {
         match self {
             Self::Session(key) => format!("{key:032x}"),
             Self::Named(code) => texts.text(code).unwrap_or_default().to_string(),
@@ -65,9 +73,10 @@ impl UnitId {
     }
 }
 
-impl Units {
+impl<E: UnitEvent> Units<E> {
     /// With nothing in them.
-    pub(super) fn of(unit: FunnelUnit) -> Self {
+    #[must_use]
+    pub fn of(unit: FunnelUnit) -> Self {
         match unit {
             FunnelUnit::Person => Self::Person(Vec::new()),
             FunnelUnit::Device => Self::Devices { by_device: Vec::new(), in_sessions: false },
@@ -76,8 +85,8 @@ impl Units {
         }
     }
 
-    /// Takes in events of the person at hand.
-    pub(super) fn take(&mut self, lanes: &Lanes, range: Range<usize>) {
+    /// Takes in events of the person at hand, each as `event` makes it of its row.
+    pub fn take(&mut self, lanes: &Lanes, range: Range<usize>, event: impl Fn(&Lanes, usize) -> E) {
         match self {
             Self::Person(events) => events.extend(range.map(|row| event(lanes, row))),
             Self::Devices { by_device, in_sessions } => {
@@ -89,7 +98,7 @@ impl Units {
                     let device = match by_device.iter().position(|device| device.home == home) {
                         Some(known) => &mut by_device[known],
                         None => {
-                            by_device.push(Device { home, ..Device::default() });
+                            by_device.push(Device { home, events: Vec::new(), keys: Vec::new() });
                             let last = by_device.len() - 1;
                             &mut by_device[last]
                         }
@@ -107,7 +116,7 @@ impl Units {
     }
 
     /// Gives each unit of the person at hand, which is then forgotten.
-    pub(super) fn end(&mut self, who: Who, rule: SessionRule, mut give: impl FnMut(UnitId, &[FunnelEvent])) {
+    pub fn end(&mut self, who: Who, rule: SessionRule, mut give: impl FnMut(UnitId, &[E])) {
         match self {
             Self::Person(events) => {
                 give(UnitId::Person(who), events);
@@ -127,24 +136,25 @@ impl Units {
     }
 
     /// Bytes held.
-    pub(super) fn bytes(&self) -> usize {
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         match self {
-            Self::Person(events) => size_of::<FunnelEvent>() * events.capacity(),
+            Self::Person(events) => size_of::<E>() * events.capacity(),
             Self::Devices { by_device, .. } => by_device
                 .iter()
-                .map(|device| size_of::<FunnelEvent>() * device.events.capacity() + 16 * device.keys.capacity())
+                .map(|device| size_of::<E>() * device.events.capacity() + 16 * device.keys.capacity())
                 .sum(),
             Self::Named(lanes) => lanes.bytes(),
         }
     }
 }
 
-impl Device {
+impl<E: UnitEvent> Device<E> {
     /// Gives each session; its events are its own only.
-    fn sessions(&self, rule: SessionRule, give: &mut impl FnMut(UnitId, &[FunnelEvent])) {
+    fn sessions(&self, rule: SessionRule, give: &mut impl FnMut(UnitId, &[E])) {
         // Positions stand for keys: the events are in order.
         let session_event =
-            |(position, event): (u128, &FunnelEvent)| SessionEvent { at: event.at, key: position, campaign: None };
+            |(position, event): (u128, &E)| SessionEvent { at: event.at(), key: position, campaign: None };
         let events: Vec<SessionEvent> = (0..).zip(&self.events).map(session_event).collect();
         for span in journey::sessions(&events, rule) {
             let key = self.keys.get(span.first).copied().unwrap_or(0);
@@ -153,28 +163,25 @@ impl Device {
     }
 }
 
-/// Gives each cart or order out of the events of all.
-pub(super) fn named(lanes: &Lanes, mut give: impl FnMut(UnitId, &[FunnelEvent])) {
+/// How rows are told apart for a unit.
+#[must_use]
+pub fn gathered(unit: FunnelUnit) -> Gathered {
+    match unit {
+        FunnelUnit::Person => Gathered::ByPerson,
+        FunnelUnit::Device | FunnelUnit::Session => Gathered::ByDevice,
+        FunnelUnit::Cart | FunnelUnit::Order => Gathered::Together,
+    }
+}
+
+/// Gives each cart or order out of the events of all, each as `event` makes it of its row.
+pub fn named<E>(lanes: &Lanes, event: impl Fn(&Lanes, usize) -> E, mut give: impl FnMut(UnitId, &[E])) {
     let mut order: Vec<u32> = (0..lanes.len() as u32).collect();
     order.sort_by_key(|&row| {
         let row = row as usize;
         (lanes.unit[row], lanes.at[row], lanes.key[row])
     });
     for unit in order.chunk_by(|a, b| lanes.unit[*a as usize] == lanes.unit[*b as usize]) {
-        let events: Vec<FunnelEvent> = unit.iter().map(|&row| event(lanes, row as usize)).collect();
+        let events: Vec<E> = unit.iter().map(|&row| event(lanes, row as usize)).collect();
         give(UnitId::Named(lanes.unit[unit[0] as usize]), &events);
-    }
-}
-
-fn event(lanes: &Lanes, row: usize) -> FunnelEvent {
-    let code = |lane: &[u32]| lane.get(row).copied().filter(|code| *code != NONE);
-    FunnelEvent {
-        at: UtcMillis(lanes.at[row]),
-        step_mask: lanes.mask[row],
-        exclusion_mask: lanes.exclusion.get(row).copied().unwrap_or(0),
-        held: code(&lanes.held),
-        in_session: lanes.in_session.get(row).copied().unwrap_or(false),
-        value_micros: lanes.value.get(row).copied().filter(|value| *value != NO_AMOUNT),
-        breakdown: code(&lanes.code),
     }
 }
