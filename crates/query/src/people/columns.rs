@@ -170,7 +170,8 @@ impl<'a> Compiler<'a> {
     /// # Errors
     /// [`EngineError::Sql`] where it has no text.
     pub fn unit(&self, column: &ColumnRef) -> Result<Arc<dyn PhysicalExpr>, EngineError> {
-        self.expression(&format!("coalesce(events.shop, events.web_source) || '/' || {column}"))
+        let whose = "CASE WHEN events.shop IS NULL THEN events.web_source ELSE events.shop END";
+        self.expression(&format!("{whose} || '/' || {column}"))
     }
 
     /// The columns that the expressions read.

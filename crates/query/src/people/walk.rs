@@ -255,11 +255,12 @@ impl Merged {
         for cursor in cursors.iter_mut() {
             while cursor.place == Some(place) {
                 self.together.append(&cursor.piece.lanes, cursor.slice.clone());
+                // A file without keys shares no instant with another.
+                self.together.key.resize(self.together.len(), 0);
                 cursor.advance(walk, interval)?;
             }
         }
         let mut order: Vec<u32> = (0..self.together.len() as u32).collect();
-        // Files that overlap are read with their keys.
         order.sort_by_key(|&row| (self.together.at[row as usize], self.together.key[row as usize]));
         self.lanes = self.together.picked(&order);
         Ok(())
