@@ -69,6 +69,15 @@ pub enum LakeError {
         /// What has changed.
         reason: String,
     },
+    /// A file is not there: vacuum deleted it while a question went on, or it is lost.
+    #[error(
+        "file \"{path}\" is gone; ask again where `tributary vacuum` ran meanwhile, otherwise `tributary fsck` says what \
+         else is wrong"
+    )]
+    Gone {
+        /// The file.
+        path: String,
+    },
     /// Storage refused.
     #[error("storage: {0}")]
     Store(#[from] object_store::Error),
@@ -289,7 +298,10 @@ impl Lake {
         columns: &[&str],
         as_of: Option<UtcMillis>,
     ) -> Result<Vec<RecordBatch>, LakeError> {
-        let bytes = self.store.get(&self.location(table, &entry.name)?).await?.bytes().await?;
+        let bytes = match self.store.get(&self.location(table, &entry.name)?).await {
+            Err(object_store::Error::NotFound { path, .. }) => return Err(LakeError::Gone { path }),
+            found => found?.bytes().await?,
+        };
         let mut wanted: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
         let filtered =
             as_of.filter(|&at| entry.ended > 0 || entry.instants("known_at").is_none_or(|(_, max)| max > at));
