@@ -201,3 +201,6 @@ impl fmt::Display for Finding {
         write!(f, ": {}; mend: {}", self.found, self.mend())
     }
 }
+
+#[cfg(test)]
+mod tests;

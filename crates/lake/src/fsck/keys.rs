@@ -1,7 +1,7 @@
 //! Uniqueness of facts: no two rows in force with one key and ordinal, across all files of a table.
 //!
-//! The keys of a table are looked at in shares, each read from all files and sorted: 64 MB at once, and one pass over the
-//! key columns for every two million rows.
+//! The keys of a table are looked at in shares, each read from all files and sorted: 64 MB at once, and one pass over
+//! the key columns for every two million rows.
 
 use std::collections::BTreeMap;
 
@@ -115,5 +115,55 @@ fn ordinal_column(table: Table) -> Option<&'static str> {
         Table::Inbox | Table::Instants | Table::Outcomes | Table::Definitions => None,
         Table::Rejects => Some("offset"),
         _ => Some("ordinal"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Digest, UtcMillis};
+    use tables::{RejectRow, encode_facts};
+
+    use super::*;
+    use crate::{file::FileWriter, lake::LakeError};
+
+    fn reject(number: u64) -> RejectRow {
+        RejectRow {
+            channel: "door".into(),
+            offset: number as i64,
+            source: "web".into(),
+            key: Digest::of(&number.to_le_bytes()),
+            received_at: UtcMillis(0),
+            reason: "malformed".to_owned(),
+            message: String::new(),
+            fix: String::new(),
+        }
+    }
+
+    #[test]
+    fn doubles_are_found_in_however_many_shares() -> Result<(), LakeError> {
+        let folder = tempfile::tempdir().unwrap();
+        let subject = Subject { table: Table::Rejects, folder: folder.path().to_owned() };
+        let mut files = Vec::new();
+        // Row 7 of the second file is row 93 of the first; within the third, row 5 is row 4.
+        for (name, numbers) in [
+            ("a", (0..100).collect::<Vec<_>>()),
+            ("b", (86..93).map(|n| n + 100).chain([93]).collect()),
+            ("c", vec![300, 301, 302, 303, 304, 304]),
+        ] {
+            let rows: Vec<RejectRow> = numbers.into_iter().map(reject).collect();
+            let mut writer = FileWriter::new(Table::Rejects)?;
+            writer.write(&encode_facts::<RejectRow>(&rows, UtcMillis(1)).unwrap())?;
+            let written = writer.finish()?.unwrap();
+            std::fs::write(folder.path().join(name), &written.bytes).unwrap();
+            files.push(FileEntry::from_log(name.to_owned(), written.bytes.len() as u64, Some(&written.statistics)));
+        }
+        let files: Vec<&FileEntry> = files.iter().collect();
+        for share_rows in [1, 13, 1000] {
+            let found = duplicates_in_shares(&subject, &files, share_rows);
+            let places: Vec<_> = found.iter().map(|finding| (finding.file.as_deref(), finding.row)).collect();
+            assert_eq!(places, [(Some("b"), Some(7)), (Some("c"), Some(5))], "in shares of {share_rows}");
+            assert!(found[0].found.contains("of row 93 of \"a\""), "{}", found[0]);
+        }
+        Ok(())
     }
 }
