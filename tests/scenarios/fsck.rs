@@ -29,7 +29,7 @@ const QUESTIONS: [&str; 4] = [
     "SELECT outcome, count(*) FROM facts.outcomes GROUP BY 1 ORDER BY 1",
     "SELECT count(*), sum(total) FROM facts.order_versions",
     "SELECT event, count(*), min(occurred_at) FROM facts.events GROUP BY 1 ORDER BY 1",
-    "SELECT * FROM metric('net_revenue', grain => 'week')",
+    "SELECT order_id, net_revenue FROM orders ORDER BY order_id",
 ];
 
 /// A world's records backwards, so that better copies come later and supersede, in a dozen batches.
@@ -74,7 +74,7 @@ async fn vacuum_after_a_compaction_changes_no_answer_of_any_instant() {
     let (house, instants) = filled(folder.path(), 5).await;
     let checkup = fsck(&house.lake).await.unwrap();
     assert_eq!(checkup.findings, []);
-    assert!(checkup.removed > 50, "{checkup:?}");
+    assert!(checkup.removed > 20, "{checkup:?}");
     let asked: Vec<UtcMillis> = instants.iter().step_by(4).chain(instants.last()).copied().collect();
     let before = answers(&house, &asked).await;
     assert!(before[0] != before[before.len() - QUESTIONS.len()], "history differs from what is known now");
