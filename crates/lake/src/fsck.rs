@@ -107,15 +107,6 @@ struct Published {
 pub async fn fsck(lake: &Lake) -> Result<Checkup, LakeError> {
     let mut checkup = Checkup::default();
     let rebuilding = lake.rebuilding();
-    if rebuilding {
-        checkup.findings.push(Finding {
-            kind: FindingKind::Rebuild,
-            table: Table::Outcomes,
-            file: None,
-            row: None,
-            found: "facts are being rebuilt, or a rebuild was cut off: no table of facts was looked at".to_owned(),
-        });
-    }
     let others = Table::ALL.into_iter().filter(|table| *table != Table::Instants);
     let mut published = None;
     for table in [Table::Instants].into_iter().chain(others).filter(|table| !(rebuilding && table.is_fact())) {
@@ -134,7 +125,25 @@ pub async fn fsck(lake: &Lake) -> Result<Checkup, LakeError> {
         checkup.unpublished += checked.unpublished;
         checkup.findings.extend(checked.findings);
     }
+    if rebuilding || lake.rebuilding() {
+        checkup.facts_are_rebuilt();
+    }
     Ok(checkup)
+}
+
+impl Checkup {
+    /// What was found in facts that went away meanwhile says nothing.
+    fn facts_are_rebuilt(&mut self) {
+        self.findings.retain(|finding| !finding.table.is_fact());
+        self.findings.push(Finding {
+            kind: FindingKind::Rebuild,
+            table: Table::Outcomes,
+            file: None,
+            row: None,
+            found: "facts are being rebuilt, or a rebuild was cut off: nothing is said of any table of facts"
+                .to_owned(),
+        });
+    }
 }
 
 impl Subject {

@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::{
-    disk::{SyncedStore, Syncs},
+    disk::{GONE, SyncedStore, Syncs},
     file::{self, FileEntry, FileWriter, SORTED_MARK, WrittenFile},
     inbox::Recent,
     log::TableLog,
@@ -70,10 +70,7 @@ pub enum LakeError {
         reason: String,
     },
     /// A file is not there: vacuum deleted it while a question went on, or it is lost.
-    #[error(
-        "file \"{path}\" is gone; ask again where `tributary vacuum` ran meanwhile, otherwise `tributary fsck` says what \
-         else is wrong"
-    )]
+    #[error("file \"{path}\" is gone; {GONE}")]
     Gone {
         /// The file.
         path: String,
