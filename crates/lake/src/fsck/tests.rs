@@ -440,3 +440,32 @@ async fn facts_that_are_being_rebuilt_are_one_finding() {
     lake.end_rebuild(&lock).unwrap();
     assert_eq!(fsck(&lake).await.unwrap().findings, []);
 }
+
+#[tokio::test]
+async fn rows_that_ended_at_no_instant_or_too_early_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = sound(folder.path()).await;
+    // The last batch's rows: no batch was published then, and this one before they were known.
+    for (row, until) in [(5, UtcMillis(instant(2).0 + 1)), (6, instant(1))] {
+        let key = key((BATCHES - 1) * BATCH_ROWS + row);
+        let ended = lake.end_rows(Table::Witnesses, &HashSet::from([key]), until).await.unwrap();
+        lake.commit(Table::Witnesses, ended.commit).await.unwrap();
+    }
+    let found: Vec<String> = fsck(&lake).await.unwrap().findings.iter().map(|finding| finding.found.clone()).collect();
+    assert!(found.iter().any(|found| found.contains("known_until is not after the last")), "{found:?}");
+    assert!(found.iter().any(|found| found == "the row ended before it was known (2 such rows)"), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_comes_into_force_after_the_snapshot_is_no_leftover() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = open(folder.path()).await;
+    let before = lake.snapshot(Table::Instants).await.unwrap();
+    publish(&lake, 0, 1).await;
+    let path = lake.root().join(Table::Instants.folder());
+    let listed = folder::list(&path).unwrap();
+    assert_eq!(listed.len(), 1);
+    let leftovers = folder::leftovers(Table::Instants, &path, listed, &before.files).unwrap();
+    assert!(leftovers.is_empty(), "{leftovers:?}");
+}
