@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`disk`] (what "durable" means), [`lake`] (tables, commits, snapshots), `log` (one table's Delta log),
 //! [`mod@file`] (one Parquet run),
-//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few) by `merge` (as streams), [`inbox`] (records by position),
-//! [`instants`] (what is published), [`mod@fsck`] (what is wrong), [`vacuum`] (what nobody needs) and what both look at, `folder`.
+//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few) by `merge` (as streams),
+//! [`inbox`] (records by position), [`instants`] (what is published); then [`mod@fsck`] (what is wrong), [`vacuum`] (what
+//! nobody needs) and what both look at, `folder`.
 
 pub mod disk;
 
