@@ -22,6 +22,10 @@ use object_store::{
     path::Path,
 };
 
+/// What is said of a data file that is not there.
+pub(crate) const GONE: &str =
+    "ask again where `tributary vacuum` ran meanwhile, otherwise `tributary fsck` says what else is wrong";
+
 /// How files and directories reach the disk. Tests record the calls.
 pub trait Syncs: fmt::Debug + Send + Sync {
     /// Returns when the file's bytes are on disk.
@@ -138,7 +142,14 @@ impl ObjectStore for SyncedStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
-        self.inner.get_opts(location, options).await
+        let found = self.inner.get_opts(location, options).await;
+        found.map_err(|error| match error {
+            // Whoever reads it has a snapshot that names it.
+            object_store::Error::NotFound { path, .. } if path.ends_with(".parquet") => {
+                object_store::Error::NotFound { path, source: GONE.into() }
+            }
+            other => other,
+        })
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {

@@ -125,10 +125,19 @@ pub fn sort(table: Table, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>,
 
 /// True where the rows of all batches, one after the other, are in the table's order.
 pub(crate) fn is_sorted(table: Table, batches: &[impl Borrow<RecordBatch>]) -> Result<bool, LakeError> {
+    Ok(steps_down(table, batches, 1)?.is_empty())
+}
+
+/// The first `most` rows that belong before the row above them, counted over all batches.
+pub(crate) fn steps_down(
+    table: Table,
+    batches: &[impl Borrow<RecordBatch>],
+    most: usize,
+) -> Result<Vec<usize>, LakeError> {
     let keys = sort_keys(table, batches)?;
-    let Some(rows) = keys.first().map(|key| key.values.len()) else { return Ok(true) };
+    let Some(rows) = keys.first().map(|key| key.values.len()) else { return Ok(Vec::new()) };
     let order = LexicographicalComparator::try_new(&keys)?;
-    Ok((1..rows).all(|row| order.compare(row - 1, row) != Ordering::Greater))
+    Ok((1..rows).filter(|row| order.compare(row - 1, *row) == Ordering::Greater).take(most).collect())
 }
 
 /// The sort columns of all batches, one after the other.
@@ -237,8 +246,8 @@ fn properties(table: Table, layout: Layout) -> Result<WriterProperties, LakeErro
 
 /// What the log says of a file beside its name.
 #[derive(Default)]
-struct Statistics {
-    rows: usize,
+pub(crate) struct Statistics {
+    pub(crate) rows: usize,
     /// Least and greatest value by column.
     bounds: BTreeMap<&'static str, (Bound, Bound)>,
     /// Rows without `known_until`, where the table has that column.
@@ -254,7 +263,7 @@ enum Bound {
 }
 
 impl Statistics {
-    fn add(&mut self, table: Table, rows: &RecordBatch) {
+    pub(crate) fn add(&mut self, table: Table, rows: &RecordBatch) {
         self.rows += rows.num_rows();
         for name in table.statistics_columns() {
             let Some((low, high)) = rows.column_by_name(name).and_then(bounds) else { continue };
@@ -267,7 +276,7 @@ impl Statistics {
         }
     }
 
-    fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         let side = |side: fn(&(Bound, Bound)) -> &Bound| -> Map<String, Value> {
             self.bounds.iter().map(|(name, both)| ((*name).to_owned(), side(both).to_json())).collect()
         };

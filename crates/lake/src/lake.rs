@@ -24,7 +24,7 @@ use url::Url;
 
 use crate::{
     compact::SETTLE_ROWS,
-    disk::{SyncedStore, Syncs},
+    disk::{GONE, SyncedStore, Syncs},
     file::{self, FileEntry, FileWriter, Layout, SETTLED_MARK, SORTED_MARK, WrittenFile},
     inbox::Recent,
     log::TableLog,
@@ -69,6 +69,12 @@ pub enum LakeError {
         table: String,
         /// What has changed.
         reason: String,
+    },
+    /// A file is not there: vacuum deleted it while a question went on, or it is lost.
+    #[error("file \"{path}\" is gone; {GONE}")]
+    Gone {
+        /// The file.
+        path: String,
     },
     /// Storage refused.
     #[error("storage: {0}")]
@@ -299,7 +305,10 @@ impl Lake {
         columns: &[&str],
         as_of: Option<UtcMillis>,
     ) -> Result<Vec<RecordBatch>, LakeError> {
-        let bytes = self.store.get(&self.location(table, &entry.name)?).await?.bytes().await?;
+        let bytes = match self.store.get(&self.location(table, &entry.name)?).await {
+            Err(object_store::Error::NotFound { path, .. }) => return Err(LakeError::Gone { path }),
+            found => found?.bytes().await?,
+        };
         let mut wanted: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
         let filtered =
             as_of.filter(|&at| entry.ended > 0 || entry.instants("known_at").is_none_or(|(_, max)| max > at));

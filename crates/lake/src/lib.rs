@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`disk`] (what "durable" means), [`lake`] (tables, commits, snapshots), `log` (one table's Delta log),
 //! [`mod@file`] (one Parquet run),
-//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few) by `merge` (as streams), [`inbox`] (records by position),
-//! [`instants`] (what is published).
+//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few) by `merge` (as streams),
+//! [`inbox`] (records by position), [`instants`] (what is published); then [`mod@fsck`] (what is wrong), [`vacuum`] (what
+//! nobody needs) and what both look at, `folder`.
 
 pub mod disk;
 
@@ -14,14 +15,19 @@ pub mod file;
 mod log;
 
 pub mod compact;
+mod folder;
+pub mod fsck;
 pub mod inbox;
 pub mod instants;
 mod merge;
 pub mod sorted_file;
 pub mod supersede;
+pub mod vacuum;
 
 pub use disk::{DiskSyncs, Syncs};
 pub use file::{FileEntry, WrittenFile};
+pub use fsck::{Checkup, Finding, FindingKind, fsck};
 pub use inbox::{Appending, BatchLimit};
 pub use lake::{Commit, Lake, LakeError, Snapshot, WriterLock, Written};
 pub use sorted_file::{Reading, Rows, SortedFile};
+pub use vacuum::{VacuumRequest, Vacuumed, VacuumedFile};

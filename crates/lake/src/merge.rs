@@ -154,7 +154,7 @@ impl Cursor {
 }
 
 /// The table's columns, whatever else a file holds and in whatever order.
-fn conformed(table: Table, rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
+pub(crate) fn conformed(table: Table, rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
     let schema = table.schema();
     let column = |field: &Arc<Field>| {
         let missing = || LakeError::Corrupt {

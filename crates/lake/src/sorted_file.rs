@@ -1,6 +1,12 @@
 //! A table's file held open: a few columns of it, row group by row group, read where they lie by the thread that asks.
 
-use std::{fs::File, io::Cursor, os::unix::fs::FileExt, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, Cursor},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::Arc,
+};
 
 use arrow::{
     array::RecordBatch,
@@ -158,7 +164,10 @@ pub(crate) struct Pages {
 
 impl Pages {
     pub(crate) fn open(path: &Path) -> Result<Self, LakeError> {
-        let unreadable = |source| LakeError::Folder { path: path.display().to_string(), source };
+        let unreadable = |source: io::Error| match (source.kind(), path.display().to_string()) {
+            (io::ErrorKind::NotFound, path) => LakeError::Gone { path },
+            (_, path) => LakeError::Folder { path, source },
+        };
         let file = File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
         Ok(Self { file: Arc::new(file), length })

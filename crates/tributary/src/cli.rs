@@ -10,7 +10,7 @@ use query::{Answer, Question};
 use crate::{
     decide, demo, import, mapping,
     node::{Node, NodeOptions, told_to_stop},
-    output, replay, settings,
+    output, replay, settings, upkeep,
 };
 
 /// Many streams of events, one river of truth.
@@ -51,6 +51,10 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Forget all facts and build them anew from the inbox, at the instants at which they were first known.
     Rebuild,
+    /// Prove what is stored: order, uniqueness, counts, bounds, positions. Names what is wrong and ends with 1.
+    Fsck,
+    /// Delete files that compaction and superseding took out of force. History is in the rows and stays.
+    Vacuum(upkeep::VacuumArguments),
     /// Mappings: how rows of files become facts.
     Mapping {
         #[command(subcommand)]
@@ -189,6 +193,8 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Command::Import(arguments) => import::run(arguments, &options).await,
         Command::Replay(arguments) => replay::run(arguments, &options).await,
         Command::Rebuild => replay::rebuild(&options).await,
+        Command::Fsck => upkeep::fsck(&options).await,
+        Command::Vacuum(arguments) => upkeep::vacuum(arguments, &options).await,
         Command::Mapping { command } => mapping::run(command, &options),
         Command::Definitions { command: DefinitionsCommand::Apply { preview } } => apply(&options, preview).await,
         Command::Sql { sql, asking } => ask(&options, sql, &asking).await,
@@ -239,9 +245,7 @@ async fn apply(options: &NodeOptions, preview: bool) -> Result<()> {
 }
 
 async fn ask(options: &NodeOptions, sql: String, asking: &Asking) -> Result<()> {
-    if !options.data.join("raw").is_dir() {
-        bail!("there is no lake at \"{}\"; `tributary demo` fills one, --data names another", options.data.display());
-    }
+    options.refuse_absent()?;
     let as_of = asking.as_of.as_deref().map(UtcMillis::parse).transpose().context("--as-of")?;
     let definitions_as_of =
         asking.definitions_as_of.as_deref().map(UtcMillis::parse).transpose().context("--definitions-as-of")?;

@@ -2,7 +2,8 @@
 //!
 //! In reading order: what may be asked of it ([`cli`]), the running house ([`node`]), settings ([`settings`]), how
 //! answers look in a terminal ([`output`]), the demo ([`demo`]),
-//! and what is done to the records and by whose rules ([`import`], [`mapping`], [`decide`], [`replay`]).
+//! what is done to the records and by whose rules ([`import`], [`mapping`], [`decide`], [`replay`]), and how the lake is
+//! looked after ([`upkeep`]).
 
 mod cli;
 
@@ -15,6 +16,7 @@ mod mapping;
 mod output;
 mod replay;
 mod settings;
+mod upkeep;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;

@@ -45,6 +45,19 @@ pub struct NodeOptions {
     pub simulated: bool,
 }
 
+impl NodeOptions {
+    /// Refuses a folder without a lake, which opening would make.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn refuse_absent(&self) -> Result<()> {
+        if self.data.join("raw").is_dir() {
+            return Ok(());
+        }
+        bail!("there is no lake at \"{}\"; `tributary demo` fills one, --data names another", self.data.display())
+    }
+}
+
 /// An open lake with everything that may be asked of it.
 pub struct Node {
     /// What the operator set.
