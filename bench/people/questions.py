@@ -21,7 +21,7 @@ SINCE = "2026-03-02"
 OURS = {
     "q1": "SELECT step, units FROM funnel('bench')",
     "q2": "SELECT period, sessions FROM session_series(grain => 'day', zone => 'UTC')",
-    "q3": "SELECT period, channel, sessions, orders, revenue"
+    "q3": "SELECT period, breakdown, sessions, purchases, value"
           " FROM session_series(grain => 'day', by => 'channel', zone => 'UTC')",
     "q4": "SELECT campaign,"
           " sum(CASE WHEN policy = 'house' THEN orders ELSE 0 END), sum(CASE WHEN policy = 'house' THEN value ELSE 0 END),"
