@@ -234,6 +234,7 @@ pub fn engine(lake: Arc<Lake>) -> Engine {
         rates: None,
         memory_bytes_max: 1 << 30,
         threads: None,
+        hot_bytes_max: 1 << 20,
     };
     let (definitions, channels) = shipped();
     Engine::new(lake, Arc::new(definitions), Arc::new(channels), settings).expect("a sound engine")

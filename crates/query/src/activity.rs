@@ -22,7 +22,7 @@ use crate::{
     error::EngineError,
     people::{
         Ask, AskTable, Condition, Ground, LanePlan, Lanes, PersonFold, Run, Who,
-        columns::{Compiler, EventColumns, Texts, mixed_currencies},
+        columns::{Compiler, EventColumns, mixed_currencies},
         gather::Gathered,
         lanes::{Kept, NO_AMOUNT, NONE},
         whereabouts::Place,
@@ -175,7 +175,8 @@ impl Ask for ActivityAsk {
     }
 
     fn answer(&self, run: &Run, wanted: &[usize]) -> Result<RecordBatch, EngineError> {
-        let (plan, texts) = (self.plan(wanted), Texts::default());
+        let plan = self.plan(wanted);
+        let texts = self.ground.texts(&plan);
         let by = if self.activity == Activity::Sessions { Gathered::ByDevice } else { Gathered::ByPerson };
         let folds = run.fold(&self.ground, &plan, &texts, by, || Counting::new(self))?;
         let (mut cells, mut currencies) = (BTreeMap::<(i32, Option<String>), Cell>::new(), Vec::new());

@@ -55,6 +55,8 @@ pub struct EngineSettings {
     pub memory_bytes_max: usize,
     /// Threads that one question uses; none: one a core.
     pub threads: Option<usize>,
+    /// Bytes of events that are kept as folds read them, for questions asked again; 0: none.
+    pub hot_bytes_max: usize,
 }
 
 /// A question.
@@ -184,7 +186,7 @@ impl Engine {
         context.register_udaf(window_funnel::udaf());
         let base = context.state();
         let (decisions, kept) = (Decisions::new(definitions, channels), Mutex::new(Vec::new()));
-        let (people, files) = (Mutex::new(Vec::new()), Arc::default());
+        let (people, files) = (Mutex::new(Vec::new()), Arc::new(people::GroundCache::new(settings.hot_bytes_max)));
         let answering = Arc::new(Answering { lake, decisions, settings, base, kept, people, files });
         Ok(Self { answering, threads: Some(threads) })
     }

@@ -1,7 +1,7 @@
 //! The person engine: a question about people is a fold over each one's events in order, read where they lie.
 //!
 //! In reading order: [`ground`] is what a question is asked of (the open files and who is who as of an instant);
-//! [`lanes`] are the few numbers of each event that a fold reads; [`walk`] brings every person's events in order, merging
+//! [`lanes`] are the few numbers of each event that a fold reads, kept in [`hot`] for the next; [`walk`] brings every person's events in order, merging
 //! persons and not rows; [`gather`] does so for persons whose rows lie in several places; [`units`] tells a person's events
 //! apart by device or session; [`leaf`] is the operator that DataFusion sees, and [`table`] the events as plain SQL does. A
 //! fold itself is a pure function of `journey`.
@@ -13,6 +13,8 @@ pub mod spread;
 pub mod whereabouts;
 
 pub mod lanes;
+
+pub mod hot;
 
 pub mod columns;
 

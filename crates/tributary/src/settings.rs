@@ -53,6 +53,9 @@ pub struct Workspace {
 pub struct QuerySettings {
     /// Bytes that all questions together may hold in memory; beyond it they spill to disk.
     pub memory_bytes_max: usize,
+    /// Bytes of events that are kept in memory as the last questions about people read them, so that the same question is
+    /// answered faster; 0: none.
+    pub hot_bytes_max: usize,
 }
 
 /// Settings with the files that belong to them.
@@ -93,6 +96,7 @@ impl Settings {
             rates: Some(self.workspace.rates.clone()).filter(|source| !source.is_empty()),
             memory_bytes_max: self.query.memory_bytes_max,
             threads: None,
+            hot_bytes_max: self.query.hot_bytes_max,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     funnel::{answers, folding::Folding},
     people::{
         Ask, AskTable, Condition, Ground, LanePlan, Run,
-        columns::{Compiler, EventColumns, Texts},
+        columns::{Compiler, EventColumns},
         lanes::Kept,
         units,
     },
@@ -200,7 +200,8 @@ impl Ask for FunnelAsk {
 
     fn answer(&self, run: &Run, wanted: &[usize]) -> Result<RecordBatch, EngineError> {
         let wanted_value = answers::reads_values(&self.table, wanted);
-        let (plan, texts) = (self.plan(wanted_value), Texts::default());
+        let plan = self.plan(wanted_value);
+        let texts = self.ground.texts(&plan);
         let levels = self.levels(wanted);
         let make = || Folding::new(self, levels.clone(), &texts);
         let folds = run.fold(&self.ground, &plan, &texts, units::gathered(self.definition.unit), make)?;

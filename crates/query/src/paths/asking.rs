@@ -15,7 +15,7 @@ use crate::{
     paths::{answers, folding::Folding},
     people::{
         Ask, AskTable, Condition, Ground, LanePlan, Run, Units,
-        columns::{Compiler, EventColumns, Texts},
+        columns::{Compiler, EventColumns},
         lanes::Kept,
         units,
     },
@@ -139,7 +139,8 @@ impl Ask for PathsAsk {
     }
 
     fn answer(&self, run: &Run, _wanted: &[usize]) -> Result<RecordBatch, EngineError> {
-        let (plan, texts) = (self.plan(), Texts::default());
+        let plan = self.plan();
+        let texts = self.ground.texts(&plan);
         let make = || Folding::new(self, Units::of(self.unit));
         let folds = run.fold(&self.ground, &plan, &texts, units::gathered(self.unit), make)?;
         answers::table(self, folds, &texts)

@@ -15,7 +15,7 @@ use crate::{
     error::EngineError,
     people::{
         columns::stored,
-        lanes::{LaneReader, Lanes},
+        lanes::{FileTraits, LaneReader, Lanes},
         leaf,
         walk::{PersonFold, Walk, Who},
         whereabouts::Place,
@@ -110,10 +110,9 @@ impl Walk<'_> {
         if !selection.selects_any() {
             return Ok(());
         }
-        let mut columns = self.plan.stored(true);
-        columns.extend(
-            ["device", "device_place", "user"].into_iter().filter(|name| !self.plan.stored(true).contains(name)),
-        );
+        let mut columns = self.plan.stored(&FileTraits { overlaps: true, ..FileTraits::default() });
+        let more = ["device", "device_place", "user"].into_iter().filter(|name| !columns.contains(name));
+        columns.extend(more.collect::<Vec<_>>());
         let mut reader = LaneReader::new(self.plan, &self.ground.book, self.texts);
         let mut people = HashMap::new();
         for found in file.read_selected(group, Reading { columns: &columns, as_of }, selection)? {

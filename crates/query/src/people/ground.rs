@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -17,7 +18,9 @@ use tables::Table;
 use crate::{
     error::EngineError,
     people::{
-        columns::stored,
+        columns::{Texts, stored},
+        hot::{HotLanes, KEYED},
+        lanes::{FileTraits, LanePlan, Piece},
         signals::{KnownSignals, TrafficBook},
         spread::Spread,
         walk::{Interval, Who},
@@ -41,6 +44,9 @@ pub struct Ground {
     pub files: Vec<Arc<SortedFile>>,
     /// Sorted files in lines: those of one line overlap in time, those of a later one are later.
     lines: Vec<Vec<GroundFile>>,
+    /// Tells channel rules apart.
+    rules: u64,
+    cache: Arc<GroundCache>,
 }
 
 /// A sorted file among the others.
@@ -48,15 +54,24 @@ pub struct Ground {
 pub struct GroundFile {
     /// The file.
     pub file: Arc<SortedFile>,
-    /// True where a person's rows may lie at the same time in another file.
-    pub overlaps: bool,
+    /// What is known of all its rows.
+    pub traits: FileTraits,
 }
 
 /// What is kept of files from question to question: they never change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct GroundCache {
     whereabouts: Mutex<HashMap<String, Arc<Whereabouts>>>,
     signals: Arc<Mutex<KnownSignals>>,
+    hot: HotLanes,
+}
+
+impl GroundFile {
+    /// The name under which its lanes are kept.
+    #[must_use]
+    pub fn hot_name(&self) -> String {
+        if self.traits.overlaps { format!("{}{KEYED}", self.file.entry.name) } else { self.file.entry.name.clone() }
+    }
 }
 
 impl Ground {
@@ -72,19 +87,59 @@ impl Ground {
         cache: &Arc<GroundCache>,
     ) -> Result<Self, EngineError> {
         let snapshot = lake.snapshot(Table::Events).await?;
+        let rules = fingerprint(&channels);
         let (lake, cache) = (Arc::clone(lake), Arc::clone(cache));
         let opened = tokio::task::spawn_blocking(move || {
             let mut files = lake.open_files(&snapshot)?;
+            let exist: HashSet<&str> = files.iter().map(|file| file.entry.name.as_str()).collect();
+            cache.retain(|name| exist.contains(name));
             files.retain(|file| file.entry.known_at(as_of));
             let whereabouts = cache.learn(&files)?;
             let unordered = files.iter().filter(|file| !file.entry.sorted()).map(|file| &file.entry.name);
             let unordered: Vec<Arc<Whereabouts>> = unordered.filter_map(|name| cache.of(name)).collect();
             let spread = Spread::find(&persons, &whereabouts, &unordered);
             let book = TrafficBook::new(channels, Arc::clone(&cache.signals));
-            let lines = in_lines(&files);
-            Ok(Self { as_of, persons, spread, book, files, lines })
+            let lines = in_lines(&files, &|file| cache.traits(file, &book))?;
+            Ok(Self { as_of, persons, spread, book, files, lines, rules, cache })
         });
         opened.await?
+    }
+
+    /// The texts in whose codes the lanes of such questions speak.
+    #[must_use]
+    pub fn texts(&self, plan: &LanePlan) -> Arc<Texts> {
+        self.cache.hot.texts(&self.shape(plan))
+    }
+
+    /// The lanes kept for such questions. Each question that may keep some gets those that are not there yet from `read`.
+    ///
+    /// # Errors
+    /// Whatever `read` meets.
+    pub fn held(
+        &self,
+        plan: &LanePlan,
+        texts: &Arc<Texts>,
+        read: impl FnOnce(Vec<&GroundFile>) -> Result<Vec<(String, Arc<Piece>)>, EngineError>,
+    ) -> Result<HashMap<String, Arc<Piece>>, EngineError> {
+        if !self.cache.hot.keeps() {
+            return Ok(HashMap::new());
+        }
+        let shape = self.shape(plan);
+        let mut held = self.cache.hot.files(&shape, texts);
+        // What is not all in force as of this instant is none of the file's own.
+        let here = self.lines.iter().flatten().filter(|file| !file.file.filtered(self.as_of));
+        let names: HashSet<String> = here.clone().map(GroundFile::hot_name).collect();
+        held.retain(|name, _| names.contains(name));
+        let missing = here.filter(|file| !held.contains_key(&file.hot_name())).collect();
+        for (name, piece) in read(missing)? {
+            self.cache.hot.keep(&shape, texts, &name, &piece);
+            held.insert(name, piece);
+        }
+        Ok(held)
+    }
+
+    fn shape(&self, plan: &LanePlan) -> String {
+        format!("{:x} {}", self.rules, plan.shape())
     }
 
     /// Sorted files, in lines by time.
@@ -163,6 +218,18 @@ impl Ground {
 }
 
 impl GroundCache {
+    /// Nothing kept yet; of lanes never more than `hot_bytes_max`.
+    #[must_use]
+    pub fn new(hot_bytes_max: usize) -> Self {
+        Self { whereabouts: Mutex::default(), signals: Arc::default(), hot: HotLanes::new(hot_bytes_max) }
+    }
+
+    fn retain(&self, exists: impl Fn(&str) -> bool) {
+        self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| exists(name));
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner).retain(&exists);
+        self.hot.retain(exists);
+    }
+
     /// Where everybody's rows lie; also learns the files' signals.
     fn learn(&self, files: &[Arc<SortedFile>]) -> Result<Whereabouts, EngineError> {
         self.signals.lock().unwrap_or_else(PoisonError::into_inner).learn(files)?;
@@ -175,6 +242,11 @@ impl GroundCache {
         let mut all = Whereabouts::default();
         all.add_all(files.iter().filter_map(|file| known.get(&file.entry.name)).map(AsRef::as_ref));
         Ok(all)
+    }
+
+    fn traits(&self, file: &SortedFile, book: &TrafficBook) -> Result<FileTraits, EngineError> {
+        let all_in_session = self.of(&file.entry.name).is_some_and(|found| !found.outside_sessions);
+        Ok(FileTraits { overlaps: false, all_counted: book.all_counted(&file.entry.name)?, all_in_session })
     }
 
     fn of(&self, file: &str) -> Option<Arc<Whereabouts>> {
@@ -208,8 +280,17 @@ fn name_owners(
     Ok(())
 }
 
+fn fingerprint(channels: &ChannelRules) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{channels:?}").hash(&mut hasher);
+    hasher.finish()
+}
+
 /// Files by time: a line ends where no file of it reaches the next one's first instant.
-fn in_lines(files: &[Arc<SortedFile>]) -> Vec<Vec<GroundFile>> {
+fn in_lines(
+    files: &[Arc<SortedFile>],
+    traits: &dyn Fn(&SortedFile) -> Result<FileTraits, EngineError>,
+) -> Result<Vec<Vec<GroundFile>>, EngineError> {
     let span =
         |file: &SortedFile| file.entry.instants("occurred_at").unwrap_or((UtcMillis(i64::MIN), UtcMillis(i64::MAX)));
     let places = |file: &SortedFile| file.entry.integers("place").unwrap_or((i64::MIN, i64::MAX));
@@ -234,7 +315,10 @@ fn in_lines(files: &[Arc<SortedFile>]) -> Vec<Vec<GroundFile>> {
         })
     };
     let line = |line: &Vec<&Arc<SortedFile>>| {
-        let file = |index: usize| GroundFile { file: Arc::clone(line[index]), overlaps: met(line, index) };
+        let file = |index: usize| {
+            let traits = FileTraits { overlaps: met(line, index), ..traits(line[index])? };
+            Ok(GroundFile { file: Arc::clone(line[index]), traits })
+        };
         (0..line.len()).map(file).collect()
     };
     lines.iter().map(line).collect()

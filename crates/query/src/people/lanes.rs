@@ -76,6 +76,17 @@ pub enum Kept {
     All,
 }
 
+/// What is known of all rows of a file, so that a column need not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileTraits {
+    /// A person's rows may lie at the same time in another file: the key puts them in order.
+    pub overlaps: bool,
+    /// None is a bot's or of an internal visit.
+    pub all_counted: bool,
+    /// Sessions are made of every one.
+    pub all_in_session: bool,
+}
+
 /// Events, an entry in each lane that is read. Lanes that are not read are empty.
 #[derive(Debug, Default)]
 pub struct Lanes {
@@ -108,9 +119,11 @@ pub struct Lanes {
 pub struct Piece {
     /// Lanes of the kept rows.
     pub lanes: Lanes,
-    /// Place of each kept row.
-    pub place: Vec<i64>,
-    /// Which row of the batch it was.
+    /// The places of the kept rows, ascending.
+    pub places: Vec<i64>,
+    /// The first row after each of them.
+    pub ends: Vec<u32>,
+    /// Which row of the batch it was; of pieces put together none.
     pub row: Vec<u32>,
 }
 
@@ -143,11 +156,37 @@ struct Counted {
 }
 
 impl LanePlan {
-    /// The stored columns to read, with or without the key that puts rows of several files in order.
+    /// What questions that read the same lanes have in common, as text.
     #[must_use]
-    pub fn stored(&self, with_key: bool) -> Vec<&'static str> {
+    pub fn shape(&self) -> String {
+        let conditions = |conditions: &[Condition]| -> Vec<String> {
+            let filter = |c: &Condition| c.filter.as_ref().map(ToString::to_string).unwrap_or_default();
+            conditions.iter().map(|c| format!("{:?} {}", c.events, filter(c))).collect()
+        };
+        let expressions = |list: &mut dyn Iterator<Item = &Arc<dyn PhysicalExpr>>| -> Vec<String> {
+            list.map(ToString::to_string).collect()
+        };
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {} {:?} {} {} {} {:?}",
+            conditions(&self.marks),
+            conditions(&self.exclusions),
+            expressions(&mut self.held.iter()),
+            expressions(&mut self.code.iter()),
+            expressions(&mut self.unit.iter()),
+            self.value,
+            self.currency,
+            self.device,
+            self.in_session,
+            self.key,
+            self.kept,
+        )
+    }
+
+    /// The stored columns to read of a file.
+    #[must_use]
+    pub fn stored(&self, file: &FileTraits) -> Vec<&'static str> {
         let mut wanted: HashSet<&'static str> = self.columns.stored().collect();
-        wanted.extend(["place", "occurred_at", "traffic"]);
+        wanted.extend(["place", "occurred_at"]);
         if !(self.marks.is_empty() && self.exclusions.is_empty()) {
             wanted.insert("event");
         }
@@ -155,8 +194,9 @@ impl LanePlan {
             (self.value, "value"),
             (self.value, "currency"),
             (self.device, "device_place"),
-            (self.reads_in_session(), "in_session"),
-            (with_key || self.key, "key"),
+            (!file.all_counted, "traffic"),
+            (self.reads_in_session() && !file.all_in_session, "in_session"),
+            (file.overlaps || self.key, "key"),
         ];
         wanted.extend(more.into_iter().filter(|(read, _)| *read).map(|(_, name)| name));
         // In the table's order, in which they come from the file.
@@ -238,6 +278,52 @@ impl Lanes {
     }
 }
 
+impl Piece {
+    /// Adds the rows that follow.
+    pub fn append(&mut self, next: &Self) {
+        let before = self.lanes.len() as u32;
+        self.lanes.append(&next.lanes, 0..next.lanes.len());
+        if self.places.last().is_some_and(|last| next.places.first() == Some(last)) {
+            self.places.pop();
+            self.ends.pop();
+        }
+        self.places.extend(&next.places);
+        self.ends.extend(next.ends.iter().map(|end| end + before));
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.lanes.bytes() + 8 * self.places.capacity() + 4 * (self.ends.capacity() + self.row.capacity())
+    }
+
+    /// Gives back room that is not used.
+    pub fn shrink(&mut self) {
+        let positions: Vec<u32> = (0..self.lanes.len() as u32).collect();
+        self.lanes = self.lanes.picked(&positions);
+        self.places.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+}
+
+/// Distinct places that follow each other, and the first row after each. Without a branch a row: write always, advance
+/// where the place changes.
+fn runs(place: &[i64]) -> (Vec<i64>, Vec<u32>) {
+    let Some(&last) = place.last() else { return (Vec::new(), Vec::new()) };
+    let (mut places, mut ends) = (vec![0; place.len()], vec![0; place.len()]);
+    let mut run = 0;
+    for (row, pair) in (1_u32..).zip(place.windows(2)) {
+        places[run] = pair[0];
+        ends[run] = row;
+        run += usize::from(pair[0] != pair[1]);
+    }
+    places[run] = last;
+    ends[run] = place.len() as u32;
+    places.truncate(run + 1);
+    ends.truncate(run + 1);
+    (places, ends)
+}
+
 impl<'a> LaneReader<'a> {
     /// A reader that has met nothing yet.
     #[must_use]
@@ -254,10 +340,8 @@ impl<'a> LaneReader<'a> {
         if !self.plan.columns.is_empty() {
             self.judge(rows, &mut mask, &mut exclusion)?;
         }
-        let in_session = match self.plan.reads_in_session() {
-            true => Some(stored(rows, "in_session")?.as_boolean()),
-            false => None,
-        };
+        // A column that is not there says the same of every row.
+        let in_session = rows.column_by_name("in_session").map(AsArray::as_boolean);
         let row = self.kept(rows, &mask, &exclusion, in_session)?;
         let pick = |lane: &[u32]| -> Vec<u32> {
             if lane.is_empty() { Vec::new() } else { row.iter().map(|&row| lane[row as usize]).collect() }
@@ -272,14 +356,16 @@ impl<'a> LaneReader<'a> {
             mask: pick(&mask),
             exclusion: pick(&exclusion),
             device: if self.plan.device { integers("device_place")? } else { Vec::new() },
-            in_session: in_session
-                .map(|flags| row.iter().map(|&row| flags.value(row as usize)).collect())
-                .unwrap_or_default(),
+            in_session: match in_session.filter(|_| self.plan.reads_in_session()) {
+                Some(flags) => row.iter().map(|&row| flags.value(row as usize)).collect(),
+                None if self.plan.reads_in_session() => vec![true; row.len()],
+                None => Vec::new(),
+            },
             key: rows.column_by_name("key").map(|key| keys(key, &row)).transpose()?.unwrap_or_default(),
             ..Lanes::default()
         };
-        let place = integers("place")?;
-        let mut piece = Piece { lanes, place, row };
+        let (places, ends) = runs(&integers("place")?);
+        let mut piece = Piece { lanes, places, ends, row };
         if self.plan.value {
             self.read_amounts(rows, &mut piece)?;
         }
@@ -332,8 +418,10 @@ impl<'a> LaneReader<'a> {
         exclusion: &[u32],
         in_session: Option<&BooleanArray>,
     ) -> Result<Vec<u32>, EngineError> {
-        let traffic = stored(rows, "traffic")?.as_dictionary::<Int32Type>();
-        self.counted.learn(traffic.values(), self.book)?;
+        let traffic = rows.column_by_name("traffic").map(AsArray::as_dictionary::<Int32Type>);
+        if let Some(traffic) = traffic {
+            self.counted.learn(traffic.values(), self.book)?;
+        }
         let count = u32::try_from(rows.num_rows()).unwrap_or(u32::MAX);
         let mut kept = vec![0_u32; rows.num_rows()];
         let mut length = 0;
@@ -345,7 +433,7 @@ impl<'a> LaneReader<'a> {
             }
         };
         let marked = |row: usize| mask.get(row).is_some_and(|m| *m != 0) || exclusion.get(row).is_some_and(|m| *m != 0);
-        let session = |row: usize| in_session.is_some_and(|flags| flags.value(row));
+        let session = |row: usize| in_session.is_none_or(|flags| flags.value(row));
         match self.plan.kept {
             Kept::All => keep(&|_| true),
             Kept::Marked => keep(&marked),
@@ -353,7 +441,7 @@ impl<'a> LaneReader<'a> {
             Kept::MarkedAndSession => keep(&|row| marked(row) || session(row)),
         }
         kept.truncate(length);
-        if !self.counted.all {
+        if let Some(traffic) = traffic.filter(|_| !self.counted.all) {
             let keys = traffic.keys().values();
             kept.retain(|&row| self.counted.counted[keys[row as usize] as usize]);
         }

@@ -2,6 +2,7 @@
 //! no sort, no repartition; its one partition is made on all cores, and its memory is the pool's.
 
 use std::{
+    collections::HashMap,
     fmt::{self, Debug, Formatter},
     sync::{
         Arc, Mutex, PoisonError,
@@ -37,8 +38,8 @@ use crate::{
     people::{
         columns::Texts,
         gather::Gathered,
-        ground::Ground,
-        lanes::LanePlan,
+        ground::{Ground, GroundFile},
+        lanes::{LanePlan, Piece},
         walk::{PersonFold, Walk},
     },
 };
@@ -97,12 +98,13 @@ impl Run {
         &self,
         ground: &Ground,
         plan: &LanePlan,
-        texts: &Texts,
+        texts: &Arc<Texts>,
         by: Gathered,
         make: impl Fn() -> F + Sync,
     ) -> Result<Vec<F>, EngineError> {
         let intervals = ground.intervals(if self.threads == 1 { 1 } else { 2 * self.threads });
         let bundles = ground.spread.groups().div_ceil(GROUPS_AT_ONCE) as usize;
+        let held = ground.held(plan, texts, |missing| self.read_whole(ground, plan, texts, &missing))?;
         let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
         let work = || -> Result<Option<F>, EngineError> {
             let memory = Mutex::new(MemoryConsumer::new("people").register(self.context.memory_pool()));
@@ -111,6 +113,7 @@ impl Run {
                 plan,
                 texts,
                 stopped: &|| self.sender.is_closed(),
+                held: &held,
                 rows_read: &self.rows_read,
                 bytes_max: &self.bytes_max,
                 memory: &memory,
@@ -147,6 +150,46 @@ impl Run {
             Some(error) => Err(error),
             None => Ok(folds),
         }
+    }
+}
+
+impl Run {
+    /// The lanes of whole files, read on all threads.
+    fn read_whole(
+        &self,
+        ground: &Ground,
+        plan: &LanePlan,
+        texts: &Texts,
+        files: &[&GroundFile],
+    ) -> Result<Vec<(String, Arc<Piece>)>, EngineError> {
+        let (next, none) = (AtomicUsize::new(0), HashMap::new());
+        let work = || -> Result<Vec<(String, Arc<Piece>)>, EngineError> {
+            let memory = Mutex::new(MemoryConsumer::new("people").register(self.context.memory_pool()));
+            let walk = Walk {
+                ground,
+                plan,
+                texts,
+                stopped: &|| self.sender.is_closed(),
+                held: &none,
+                rows_read: &self.rows_read,
+                bytes_max: &self.bytes_max,
+                memory: &memory,
+            };
+            let mut read = Vec::new();
+            while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                read.push((file.hot_name(), Arc::new(walk.whole(file)?)));
+            }
+            Ok(read)
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..self.threads.min(files.len())).map(|_| scope.spawn(work)).collect();
+            let mut all = work()?;
+            for other in others {
+                let stopped = |_| EngineError::Asked { message: "a reader of lanes stopped".to_owned() };
+                all.extend(other.join().map_err(stopped)??);
+            }
+            Ok(all)
+        })
     }
 }
 

@@ -19,7 +19,8 @@ use crate::{error::EngineError, people::columns::stored};
 #[derive(Debug, Default)]
 pub struct KnownSignals {
     signals: HashMap<String, Arc<Signals>>,
-    files: HashSet<String>,
+    /// The hashes that each file has.
+    files: HashMap<String, HashSet<String>>,
 }
 
 /// The verdicts of one set of channel rules.
@@ -52,21 +53,33 @@ impl KnownSignals {
     /// [`EngineError`] where a file is damaged.
     pub fn learn(&mut self, files: &[Arc<SortedFile>]) -> Result<(), EngineError> {
         for file in files {
-            if self.files.contains(&file.entry.name) {
+            if self.files.contains_key(&file.entry.name) {
                 continue;
             }
+            let mut met = HashSet::new();
             for group in 0..file.groups() {
                 // Every row, in force or not: another question may ask as of another instant.
                 for rows in file.read(group, Reading { columns: &COLUMNS, as_of: None })? {
-                    self.learn_rows(&rows?)?;
+                    self.learn_rows(&rows?, &mut met)?;
                 }
             }
-            self.files.insert(file.entry.name.clone());
+            self.files.insert(file.entry.name.clone(), met);
         }
         Ok(())
     }
 
-    fn learn_rows(&mut self, rows: &RecordBatch) -> Result<(), EngineError> {
+    /// The hashes of a file's signals.
+    #[must_use]
+    pub fn of(&self, file: &str) -> Option<&HashSet<String>> {
+        self.files.get(file)
+    }
+
+    /// Forgets what is known of files that are no more.
+    pub fn retain(&mut self, exists: impl Fn(&str) -> bool) {
+        self.files.retain(|name, _| exists(name));
+    }
+
+    fn learn_rows(&mut self, rows: &RecordBatch, met: &mut HashSet<String>) -> Result<(), EngineError> {
         let traffic = stored(rows, "traffic")?.as_dictionary::<Int32Type>();
         let hashes = traffic.values().as_string::<i32>();
         let mut first: Vec<Option<usize>> = vec![None; hashes.len()];
@@ -75,6 +88,7 @@ impl KnownSignals {
         }
         for (hash, row) in hashes.iter().zip(first) {
             let (Some(hash), Some(row)) = (hash, row) else { continue };
+            met.insert(hash.to_owned());
             if !self.signals.contains_key(hash) {
                 self.signals.insert(hash.to_owned(), Arc::new(signals_at(rows, row)?));
             }
@@ -88,6 +102,25 @@ impl TrafficBook {
     #[must_use]
     pub fn new(channels: Arc<ChannelRules>, known: Arc<Mutex<KnownSignals>>) -> Self {
         Self { channels, known, verdicts: Mutex::default() }
+    }
+
+    /// True where no signals of a file are a bot's or of an internal visit.
+    ///
+    /// # Errors
+    /// As [`TrafficBook::verdict`].
+    pub fn all_counted(&self, file: &str) -> Result<bool, EngineError> {
+        let hashes: Vec<String> = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(hashes) = known.of(file) else { return Ok(false) };
+            hashes.iter().cloned().collect()
+        };
+        for hash in hashes {
+            let traffic = self.verdict(&hash)?;
+            if traffic.bot || traffic.internal {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What the rules make of the signals with this hash.

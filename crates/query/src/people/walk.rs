@@ -4,9 +4,10 @@
 //! overlap in time are their rows put in order one by one.
 
 use std::{
+    collections::HashMap,
     ops::Range,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -69,6 +70,8 @@ pub struct Walk<'a> {
     pub texts: &'a Texts,
     /// True when nobody waits any more.
     pub stopped: &'a (dyn Fn() -> bool + Sync),
+    /// Files whose lanes are held in memory, by [`GroundFile::hot_name`].
+    pub held: &'a HashMap<String, Arc<Piece>>,
     /// Rows that were decoded.
     pub rows_read: &'a AtomicUsize,
     /// Most bytes that a thread held.
@@ -93,7 +96,11 @@ struct Cursor<'a> {
     next_group: usize,
     rows: Option<Rows>,
     columns: Vec<&'static str>,
-    piece: Piece,
+    piece: Arc<Piece>,
+    /// True where the piece is the whole file.
+    whole: bool,
+    /// The next of the piece's places.
+    next_run: usize,
     /// The slice of the place at hand.
     slice: Range<usize>,
     place: Option<Place>,
@@ -109,7 +116,7 @@ impl Walk<'_> {
         for line in self.ground.lines() {
             let mut cursors = Vec::new();
             for file in line {
-                let mut cursor = Cursor::new(file, self);
+                let mut cursor = Cursor::new(file, self, interval);
                 cursor.advance(self, interval)?;
                 if cursor.place.is_some() {
                     cursors.push(cursor);
@@ -158,6 +165,25 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// The lanes of a whole file.
+    ///
+    /// # Errors
+    /// [`EngineError`] where it is damaged, or the question is stopped.
+    pub fn whole(&self, ground: &GroundFile) -> Result<Piece, EngineError> {
+        let (mut all, columns) = (Piece::default(), self.plan.stored(&ground.traits));
+        let mut reader = LaneReader::new(self.plan, &self.ground.book, self.texts);
+        for group in 0..ground.file.groups() {
+            for rows in ground.file.read(group, Reading { columns: &columns, as_of: Some(self.ground.as_of) })? {
+                self.look()?;
+                let rows = rows?;
+                self.rows_read.fetch_add(rows.num_rows(), Ordering::Relaxed);
+                all.append(&reader.read(&rows)?);
+            }
+        }
+        all.shrink();
+        Ok(all)
+    }
+
     /// An error where nobody waits for the answer any more.
     ///
     /// # Errors
@@ -171,14 +197,18 @@ impl Walk<'_> {
 }
 
 impl<'a> Cursor<'a> {
-    fn new(GroundFile { file, overlaps }: &'a GroundFile, walk: &Walk<'a>) -> Self {
+    fn new(ground: &'a GroundFile, walk: &Walk<'a>, interval: Interval) -> Self {
+        let held = walk.held.get(&ground.hot_name());
+        let piece = held.cloned().unwrap_or_default();
         Self {
-            file,
-            columns: walk.plan.stored(*overlaps),
+            whole: held.is_some(),
+            next_run: piece.places.partition_point(|place| *place < interval.first),
+            piece,
+            file: &ground.file,
+            columns: walk.plan.stored(&ground.traits),
             lane_reader: LaneReader::new(walk.plan, &walk.ground.book, walk.texts),
             next_group: 0,
             rows: None,
-            piece: Piece::default(),
             slice: 0..0,
             place: None,
         }
@@ -186,29 +216,25 @@ impl<'a> Cursor<'a> {
 
     /// Bytes of the rows at hand: decoded, and as lanes.
     fn bytes(&self) -> usize {
-        DECODED_BYTES * self.columns.len() * self.piece.row.capacity() + self.piece.lanes.bytes()
+        if self.whole { 0 } else { DECODED_BYTES * self.columns.len() * self.piece.row.capacity() + self.piece.bytes() }
     }
 
     /// Moves on to the next place, or to more rows of the same.
     fn advance(&mut self, walk: &Walk<'_>, interval: Interval) -> Result<(), EngineError> {
-        let mut start = self.slice.end;
         loop {
-            let places = &self.piece.place;
-            if let Some(&place) = places.get(start) {
-                if place > interval.last {
-                    self.place = None;
-                    return Ok(());
-                }
-                let length = places[start..].iter().take_while(|other| **other == place).count();
-                (self.slice, self.place) = (start..start + length, Some(place));
+            let run = self.next_run;
+            if let (Some(&place), Some(&end)) = (self.piece.places.get(run), self.piece.ends.get(run)) {
+                let start = run.checked_sub(1).and_then(|before| self.piece.ends.get(before)).copied().unwrap_or(0);
+                self.slice = start as usize..end as usize;
+                self.place = Some(place).filter(|place| *place <= interval.last);
+                self.next_run += usize::from(self.place.is_some());
                 return Ok(());
             }
-            if !self.load(walk, interval)? {
-                (self.slice, self.place) = (0..0, None);
-                self.piece = Piece::default();
+            if self.whole || !self.load(walk, interval)? {
+                self.place = None;
                 return Ok(());
             }
-            start = self.piece.place.partition_point(|place| *place < interval.first);
+            self.next_run = self.piece.places.partition_point(|place| *place < interval.first);
         }
     }
 
@@ -219,7 +245,7 @@ impl<'a> Cursor<'a> {
                 let rows = rows?;
                 walk.rows_read.fetch_add(rows.num_rows(), Ordering::Relaxed);
                 walk.look()?;
-                self.piece = self.lane_reader.read(&rows)?;
+                self.piece = Arc::new(self.lane_reader.read(&rows)?);
                 return Ok(true);
             }
             let group = self.next_group;

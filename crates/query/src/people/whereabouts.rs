@@ -30,6 +30,8 @@ pub struct Whereabouts {
     pub nobody: Vec<Place>,
     /// Places with rows that name neither a known id nor a device.
     pub ownerless: Vec<Place>,
+    /// True where some row is no session event.
+    pub outside_sessions: bool,
 }
 
 impl Whereabouts {
@@ -40,7 +42,7 @@ impl Whereabouts {
     pub fn of(file: &SortedFile) -> Result<Self, EngineError> {
         let (mut found, rejected) = (Self::default(), identity::default_rejected_ids());
         for group in 0..file.groups() {
-            let reading = Reading { columns: &["place", "device_place", "user"], as_of: None };
+            let reading = Reading { columns: &["place", "in_session", "device_place", "user"], as_of: None };
             for rows in file.read(group, reading)? {
                 found.add(&rows?, &rejected)?;
             }
@@ -72,6 +74,7 @@ impl Whereabouts {
         let devices = stored(rows, "device_place")?.as_primitive::<Int64Type>().values();
         let users: &DictionaryArray<Int32Type> = stored(rows, "user")?.as_dictionary();
         let texts = users.values().as_string::<i32>();
+        self.outside_sessions |= stored(rows, "in_session")?.as_boolean().false_count() > 0;
         let mut homes: Vec<Option<Place>> = vec![None; texts.len()];
         let mut before = None;
         for row in 0..rows.num_rows() {

@@ -13,7 +13,7 @@ use crate::{
     calls::Call,
     engine::Rules,
     error::EngineError,
-    people::{Ask, AskTable, Condition, Ground, LanePlan, Run, Units, columns::Texts, lanes::Kept, units},
+    people::{Ask, AskTable, Condition, Ground, LanePlan, Run, Units, lanes::Kept, units},
     people_table,
     period::{Grain, Span, day, horizon},
     retention::{answers, folding::Folding},
@@ -124,7 +124,8 @@ impl Ask for RetentionAsk {
     }
 
     fn answer(&self, run: &Run, _wanted: &[usize]) -> Result<RecordBatch, EngineError> {
-        let (plan, texts) = (self.plan(), Texts::default());
+        let plan = self.plan();
+        let texts = self.ground.texts(&plan);
         let make = || Folding::new(self, Units::of(self.unit));
         let folds = run.fold(&self.ground, &plan, &texts, units::gathered(self.unit), make)?;
         answers::table(self, folds, &texts)
