@@ -1,8 +1,8 @@
 //! The lake: open Delta tables in one folder, every commit synced, every row with the instant at which it was known.
 //!
 //! In reading order: [`disk`] (what "durable" means), [`lake`] (tables, commits, snapshots), `log` (one table's Delta log),
-//! [`mod@file`] (one Parquet run),
-//! [`supersede`] (rows that a better copy ends), [`compact`] (many small runs into few) by `merge` (as streams),
+//! [`mod@file`] (one Parquet file), [`sorted_file`] (held open, read where it lies), [`supersede`] (rows that a better copy
+//! ends), [`compact`] (many small runs into few) by `merge` (as streams) and into `cells` (ranges of places by month),
 //! [`inbox`] (records by position), [`instants`] (what is published); then [`mod@fsck`] (what is wrong), [`vacuum`] (what
 //! nobody needs) and what both look at, `folder`.
 

@@ -4,8 +4,9 @@
 //! definitions as of an instant), [`calls`] (table functions with named arguments), [`facts_table`] (stored tables),
 //! [`derived`] (persons, sessions, orders, ledger, touches, credits: pure functions of the facts at an instant),
 //! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), [`window_funnel`] (funnels
-//! over rows of one's own), and the questions that have a definition: [`metric`], [`funnel`], [`compare`], [`bridge`]. What
-//! is asked of people without one: `retention` and `paths`.
+//! over rows of one's own), `people` (everybody's events in order, folded where they lie), and the questions that have a
+//! definition: [`metric`], [`funnel`], [`compare`], [`bridge`]. What is asked of people without one: `retention`, `paths` and
+//! `activity`.
 
 pub mod engine;
 
