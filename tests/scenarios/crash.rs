@@ -54,6 +54,8 @@ async fn kill_9_loses_nothing_and_doubles_nothing() {
     assert_eq!(laws::conservation(&laws::records(&house).await, &laws::outcomes(&house).await), Vec::<String>::new());
     let found = laws::same_answers(&expected, &hashes_without_claims(&house).await);
     assert!(found.is_empty(), "{found:?}");
+    let checked = lake::fsck(&house.lake).await.unwrap();
+    assert!(checked.findings.is_empty(), "{:?}", checked.findings);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -147,7 +147,7 @@ type Plant = fn(&Path, &str) -> String;
 
 const CORRUPTIONS: [(&str, Plant); 5] = [
     ("duplicate", |folder, file| {
-        let copy = "sorted-9999999999999-00000001-000001.parquet";
+        let copy = "sorted-cell-9999999999999-00000001-000001.parquet";
         fs::copy(folder.join(file), folder.join(copy)).unwrap();
         edit_log(folder, file, |action| {
             let mut second = action.clone();

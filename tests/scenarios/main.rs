@@ -11,6 +11,7 @@ mod funnels;
 mod imports;
 mod interop;
 mod laws;
+mod people;
 mod process;
 mod replays;
 mod robust;

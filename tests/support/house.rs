@@ -226,18 +226,32 @@ pub fn normalizer() -> Normalizer {
 /// Where what is shipped is unsound.
 #[must_use]
 pub fn engine(lake: Arc<Lake>) -> Engine {
+    engine_of(lake, settings())
+}
+
+/// The same with other settings.
+///
+/// # Panics
+/// Where what is shipped is unsound.
+#[must_use]
+pub fn engine_of(lake: Arc<Lake>, settings: EngineSettings) -> Engine {
+    let (definitions, channels) = shipped();
+    Engine::new(lake, Arc::new(definitions), Arc::new(channels), settings).expect("a sound engine")
+}
+
+/// What the engine is told about the demo's house.
+#[must_use]
+pub fn settings() -> EngineSettings {
     let shop_by_web_source =
         [("web_eu", "shop_eu"), ("web_us", "shop_us")].map(|(web, shop)| (web.to_owned(), shop.to_owned())).into();
-    let settings = EngineSettings {
+    EngineSettings {
         zone: "Europe/Berlin".to_owned(),
         shop_by_web_source,
         rates: None,
         memory_bytes_max: 1 << 30,
         threads: None,
         hot_bytes_max: 1 << 20,
-    };
-    let (definitions, channels) = shipped();
-    Engine::new(lake, Arc::new(definitions), Arc::new(channels), settings).expect("a sound engine")
+    }
 }
 
 /// The repository's folder.

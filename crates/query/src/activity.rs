@@ -22,7 +22,7 @@ use crate::{
     error::EngineError,
     people::{
         Ask, AskTable, Condition, Ground, LanePlan, Lanes, PersonFold, Run, Who,
-        columns::{Compiler, EventColumns, mixed_currencies},
+        columns::{Compiler, EventColumns},
         gather::Gathered,
         lanes::{Kept, NO_AMOUNT, NONE},
         whereabouts::Place,
@@ -192,17 +192,22 @@ impl Ask for ActivityAsk {
         }
         currencies.sort_unstable();
         currencies.dedup();
-        if let [one, other, ..] = currencies[..] {
-            return Err(mixed_currencies(&texts, one, other));
-        }
-        let met = currencies.first().and_then(|&code| texts.text(code)).map(|code| code.to_string());
+        // Amounts of several currencies are never added, and one of them alone would be read as all.
+        let only = currencies.first().filter(|_| currencies.len() == 1);
+        let adds = self.currency.is_some() || currencies.len() < 2;
+        let met = only.and_then(|&code| texts.text(code)).map(|code| code.to_string());
         let currency = self.currency.map(|currency| currency.code().to_owned()).or(met);
-        Ok(RecordBatch::try_new(self.schema(), self.arrange(&cells, currency.as_deref()))?)
+        Ok(RecordBatch::try_new(self.schema(), self.arrange(&cells, currency.as_deref(), adds))?)
     }
 }
 
 impl ActivityAsk {
-    fn arrange(&self, cells: &BTreeMap<(i32, Option<String>), Cell>, currency: Option<&str>) -> Vec<ArrayRef> {
+    fn arrange(
+        &self,
+        cells: &BTreeMap<(i32, Option<String>), Cell>,
+        currency: Option<&str>,
+        adds: bool,
+    ) -> Vec<ArrayRef> {
         let whole = |of: fn(&Cell) -> i64| -> ArrayRef {
             Arc::new(cells.values().map(|c| Some(of(c))).collect::<Int64Array>())
         };
@@ -213,9 +218,9 @@ impl ActivityAsk {
         if self.activity == Activity::People {
             return vec![periods, rows, units, events];
         }
-        let value: Decimal128Array = cells.values().map(|cell| Some(cell.value_micros)).collect();
+        let value: Decimal128Array = cells.values().map(|cell| adds.then_some(cell.value_micros)).collect();
         // A ratio is the only float, and only here.
-        let ratio = |cell: &Cell| (cell.units > 0).then(|| cell.value_micros as f64 / 1e6 / cell.units as f64);
+        let ratio = |cell: &Cell| (cell.units > 0 && adds).then(|| cell.value_micros as f64 / 1e6 / cell.units as f64);
         vec![
             periods,
             rows,

@@ -189,7 +189,11 @@ impl Call {
 /// # Errors
 /// [`EngineError::Asked`] for an unknown, doubled, missing or non-literal argument, naming the nearest right spelling.
 pub fn take_calls(statement: &mut ParsedStatement) -> Result<Vec<Call>, EngineError> {
-    let ParsedStatement::Statement(statement) = statement else { return Ok(Vec::new()) };
+    let statement = match statement {
+        ParsedStatement::Statement(statement) => statement,
+        ParsedStatement::Explain(explained) => return take_calls(&mut explained.statement),
+        _ => return Ok(Vec::new()),
+    };
     let mut taker = Taker { calls: Vec::new() };
     match VisitMut::visit(statement.as_mut() as &mut Statement, &mut taker) {
         ControlFlow::Break(error) => Err(error),

@@ -51,7 +51,7 @@ pub struct EngineSettings {
     pub shop_by_web_source: BTreeMap<String, String>,
     /// Source whose rates convert amounts; none: the only one there is.
     pub rates: Option<String>,
-    /// Bytes that queries may hold at once; beyond it they spill.
+    /// Bytes that queries may hold at once; beyond it they spill, or fail where they cannot.
     pub memory_bytes_max: usize,
     /// Threads that one question uses; none: one a core.
     pub threads: Option<usize>,

@@ -28,7 +28,7 @@ pub enum EngineError {
     },
     /// The statement is wrong, or cannot be answered.
     #[error("{0}")]
-    Sql(#[from] DataFusionError),
+    Sql(#[source] DataFusionError),
     /// It took longer than allowed.
     #[error("the answer took longer than {seconds} s and was stopped; ask for less, or raise the limit")]
     TooSlow {
@@ -50,4 +50,26 @@ pub enum EngineError {
     /// Work on another thread did not end.
     #[error("a reader stopped: {0}")]
     Join(#[from] tokio::task::JoinError),
+}
+
+impl From<DataFusionError> for EngineError {
+    /// What an operator of ours refused comes out as it went in.
+    fn from(error: DataFusionError) -> Self {
+        match error {
+            DataFusionError::External(inner) => match inner.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(inner) => Self::Sql(DataFusionError::External(inner)),
+            },
+            DataFusionError::Context(_, inner) if is_own(&inner) => Self::from(*inner),
+            error => Self::Sql(error),
+        }
+    }
+}
+
+fn is_own(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::External(inner) => inner.is::<EngineError>(),
+        DataFusionError::Context(_, inner) => is_own(inner),
+        _ => false,
+    }
 }

@@ -51,7 +51,7 @@ pub struct Workspace {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuerySettings {
-    /// Bytes that all questions together may hold in memory; beyond it they spill to disk.
+    /// Bytes that all questions together may hold in memory; beyond it they spill to disk, or fail where they cannot.
     pub memory_bytes_max: usize,
     /// Bytes of events that are kept in memory as the last questions about people read them, so that the same question is
     /// answered faster; 0: none.

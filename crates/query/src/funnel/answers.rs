@@ -16,7 +16,8 @@ use crate::{
         asking::{FunnelAsk, FunnelTable},
         folding::{Folded, Listed},
     },
-    people::columns::{Texts, mixed_currencies},
+    people::columns::Texts,
+    period::Grain,
 };
 
 /// The row of runs whose breakdown value is null.
@@ -101,22 +102,29 @@ pub(super) fn only_counts(wanted: &[usize]) -> bool {
 /// Adds up what all threads found, and makes the answer of it.
 ///
 /// # Errors
-/// [`EngineError::Asked`] where values of two currencies would be added.
+/// [`EngineError`] where a file that names somebody is damaged.
 pub(super) fn table(ask: &FunnelAsk, folds: Vec<Folded>, texts: &Texts) -> Result<RecordBatch, EngineError> {
     let mut all = Folded::default();
     for fold in folds {
-        all.add(fold).map_err(|(one, other)| mixed_currencies(texts, one, other))?;
+        all.add(fold);
     }
     all.run_named(ask);
-    let currency = match ask.currency {
-        Some(currency) => Some(currency.code().to_owned()),
-        None => all.currency.and_then(|code| texts.text(code)).map(|code| code.to_string()),
-    };
+    let met = all.currency.filter(|_| !all.mixed).and_then(|code| texts.text(code)).map(|code| code.to_string());
+    let named = ask.currency.map(|currency| currency.code().to_owned());
+    let stated = Stated { adds: named.is_some() || !all.mixed, currency: named.or(met) };
     let columns = match ask.table {
-        FunnelTable::People => people(ask, all.listed, texts, currency.as_deref())?,
-        _ => counts(ask, &all, texts, currency.as_deref()),
+        FunnelTable::People => people(ask, all.listed, texts, &stated)?,
+        _ => counts(ask, &all, texts, &stated),
     };
     Ok(RecordBatch::try_new(schema(&ask.table), columns)?)
+}
+
+/// The amounts that events state.
+struct Stated {
+    /// False where they are of several currencies and none was named: they are not added, and one of them alone would be
+    /// read as all.
+    adds: bool,
+    currency: Option<String>,
 }
 
 /// The counts of one breakdown row, of entries in one period.
@@ -126,7 +134,7 @@ struct Part {
     counts: Counts,
 }
 
-fn counts(ask: &FunnelAsk, all: &Folded, texts: &Texts, currency: Option<&str>) -> Vec<ArrayRef> {
+fn counts(ask: &FunnelAsk, all: &Folded, texts: &Texts, stated: &Stated) -> Vec<ArrayRef> {
     let mut parts = Vec::new();
     if !all.reached.is_empty() {
         parts.push(Part { period: 0, breakdown: None, counts: of_levels(&all.reached) });
@@ -152,7 +160,7 @@ fn counts(ask: &FunnelAsk, all: &Folded, texts: &Texts, currency: Option<&str>) 
     match ask.table {
         FunnelTable::Times => times(ask, &parts),
         FunnelTable::Survival => survival(&parts),
-        _ => steps(ask, &parts, currency),
+        _ => steps(ask, &parts, stated),
     }
 }
 
@@ -173,7 +181,7 @@ fn of_levels(reached: &[u64]) -> Counts {
     }
 }
 
-fn steps(ask: &FunnelAsk, parts: &[Part], currency: Option<&str>) -> Vec<ArrayRef> {
+fn steps(ask: &FunnelAsk, parts: &[Part], stated: &Stated) -> Vec<ArrayRef> {
     let count = ask.funnel.steps();
     let rows: Vec<(&Part, usize)> = parts.iter().flat_map(|part| (0..count).map(move |step| (part, step))).collect();
     let any_order = ask.definition.mode == FunnelMode::AnyOrder;
@@ -204,11 +212,14 @@ fn steps(ask: &FunnelAsk, parts: &[Part], currency: Option<&str>) -> Vec<ArrayRe
     let mature_units = whole(&|part, step| Some(part.counts.lines[step].mature as i64));
     let mature_rate = rate(&|part, step| part.counts.matured_conversion(step));
     if ask.table == FunnelTable::Trend {
-        let periods: Date32Array = rows.iter().map(|(part, _)| Some(part.period)).collect();
+        let periods: Date32Array =
+            rows.iter().map(|(part, _)| Some(part.period).filter(|_| ask.span.grain != Grain::All)).collect();
         let periods: ArrayRef = Arc::new(periods);
         return vec![periods, breakdown, number, labels, units, from_entry, mature_entrants, mature_units, mature_rate];
     }
-    let value = rows.iter().map(|(part, step)| falls(*step).then(|| part.counts.lines[*step].dropped_value_micros));
+    let value = rows
+        .iter()
+        .map(|(part, step)| (falls(*step) && stated.adds).then(|| part.counts.lines[*step].dropped_value_micros));
     let last = |step: usize| step + 1 == count;
     vec![
         breakdown,
@@ -227,7 +238,7 @@ fn steps(ask: &FunnelAsk, parts: &[Part], currency: Option<&str>) -> Vec<ArrayRe
         mature_rate,
         rate(&|part, step| part.counts.survival_conversion().filter(|_| last(step))),
         Arc::new(amounts(value)),
-        text(&|_, _| currency.map(str::to_owned)),
+        text(&|_, _| stated.currency.clone()),
     ]
 }
 
@@ -264,12 +275,7 @@ fn survival(parts: &[Part]) -> Vec<ArrayRef> {
     ]
 }
 
-fn people(
-    ask: &FunnelAsk,
-    listed: Vec<Listed>,
-    texts: &Texts,
-    currency: Option<&str>,
-) -> Result<Vec<ArrayRef>, EngineError> {
+fn people(ask: &FunnelAsk, listed: Vec<Listed>, texts: &Texts, stated: &Stated) -> Result<Vec<ArrayRef>, EngineError> {
     let names = ask.ground.names(listed.iter().map(|run| run.unit.owner()))?;
     let mut rows: Vec<(String, Option<String>, Listed)> = Vec::with_capacity(listed.len());
     for run in listed {
@@ -280,7 +286,7 @@ fn people(
     }
     rows.sort_by(|(one, _, a), (other, _, b)| (one, a.entered_at).cmp(&(other, b.entered_at)));
     let runs = || rows.iter().map(|(.., run)| run);
-    let value = |run: &Listed| run.value_micros.map(i128::from);
+    let value = |run: &Listed| run.value_micros.filter(|_| stated.adds).map(i128::from);
     Ok(vec![
         Arc::new(rows.iter().map(|(unit, ..)| Some(unit.as_str())).collect::<StringArray>()),
         Arc::new(runs().map(|run| i64::from(run.reached)).collect::<Int64Array>()),
@@ -288,7 +294,11 @@ fn people(
         Arc::new(instants(runs().map(|run| Some(run.last_matched_at)))),
         Arc::new(rows.iter().map(|(_, breakdown, _)| breakdown.as_deref()).collect::<StringArray>()),
         Arc::new(amounts(runs().map(value))),
-        Arc::new(runs().map(|run| currency.filter(|_| run.value_micros.is_some())).collect::<StringArray>()),
+        Arc::new(
+            runs()
+                .map(|run| stated.currency.as_deref().filter(|_| run.value_micros.is_some()))
+                .collect::<StringArray>(),
+        ),
         Arc::new(runs().map(|run| Some(run.mature)).collect::<BooleanArray>()),
     ])
 }

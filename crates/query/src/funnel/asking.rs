@@ -203,9 +203,9 @@ impl Ask for FunnelAsk {
         let plan = self.plan(wanted_value);
         let texts = self.ground.texts(&plan);
         let levels = self.levels(wanted);
-        let make = || Folding::new(self, levels.clone(), &texts);
+        let make = || Folding::new(self, levels.clone());
         let folds = run.fold(&self.ground, &plan, &texts, units::gathered(self.definition.unit), make)?;
-        let folds = folds.into_iter().map(Folding::finish).collect::<Result<_, _>>()?;
+        let folds = folds.into_iter().map(Folding::finish).collect();
         answers::table(self, folds, &texts)
     }
 }

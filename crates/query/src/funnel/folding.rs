@@ -10,7 +10,6 @@ use crate::{
     funnel::asking::{FunnelAsk, FunnelTable},
     people::{
         Lanes, PersonFold, UnitEvent, UnitId, Units, Who,
-        columns::{Texts, mixed_currencies},
         lanes::{NO_AMOUNT, NONE},
         units,
     },
@@ -39,6 +38,8 @@ pub(super) struct Folded {
     pub(super) reached: Vec<u64>,
     /// Code of the currency of all values, where one was met.
     pub(super) currency: Option<u32>,
+    /// True where values of several currencies were met: none of them is added.
+    pub(super) mixed: bool,
     /// Carts and orders, whose events come from anywhere.
     named: Lanes,
 }
@@ -50,37 +51,28 @@ pub(super) struct Folding<'a> {
     levels: Option<FunnelLevels>,
     fold: FunnelFold,
     units: Units<FunnelEvent>,
-    texts: &'a Texts,
     folded: Folded,
-    /// Two currencies that were met.
-    mixed: Option<(u32, u32)>,
 }
 
 impl<'a> Folding<'a> {
-    pub(super) fn new(ask: &'a FunnelAsk, levels: Option<FunnelLevels>, texts: &'a Texts) -> Self {
+    pub(super) fn new(ask: &'a FunnelAsk, levels: Option<FunnelLevels>) -> Self {
         let units = Units::of(ask.definition.unit);
         let fold = FunnelFold::new(ask.funnel.clone());
-        Self { ask, levels, fold, units, texts, folded: Folded::default(), mixed: None }
+        Self { ask, levels, fold, units, folded: Folded::default() }
     }
 
     /// What this thread's events came to.
-    ///
-    /// # Errors
-    /// [`EngineError::Asked`] where values of two currencies would be added.
-    pub(super) fn finish(mut self) -> Result<Folded, EngineError> {
-        if let Some((one, other)) = self.mixed {
-            return Err(mixed_currencies(self.texts, one, other));
-        }
+    pub(super) fn finish(mut self) -> Folded {
         if let Units::Named(lanes) = self.units {
             self.folded.named = lanes;
         }
-        Ok(self.folded)
+        self.folded
     }
 
     fn note_currencies(&mut self, lanes: &Lanes, range: Range<usize>) {
         for &code in lanes.currency.get(range).unwrap_or_default().iter().filter(|code| **code != NONE) {
             match self.folded.currency {
-                Some(known) if known != code => self.mixed = Some((known, code)),
+                Some(known) if known != code => self.folded.mixed = true,
                 _ => self.folded.currency = Some(code),
             }
         }
@@ -116,7 +108,7 @@ impl PersonFold for Folding<'_> {
 
 impl Folded {
     /// Adds what another thread's events came to.
-    pub(super) fn add(&mut self, other: Self) -> Result<(), (u32, u32)> {
+    pub(super) fn add(&mut self, other: Self) {
         for (period, group) in other.groups {
             match self.groups.get_mut(&period) {
                 Some(known) => *known += &group,
@@ -127,11 +119,11 @@ impl Folded {
         self.reached.resize(self.reached.len().max(other.reached.len()), 0);
         self.reached.iter_mut().zip(other.reached).for_each(|(units, more)| *units += more);
         self.named.append(&other.named, 0..other.named.len());
+        self.mixed |= other.mixed;
         match (self.currency, other.currency) {
-            (Some(one), Some(other)) if one != other => return Err((one, other)),
+            (Some(one), Some(other)) if one != other => self.mixed = true,
             (known, other) => self.currency = known.or(other),
         }
-        Ok(())
     }
 
     /// Runs the carts or orders, when all their events are together.

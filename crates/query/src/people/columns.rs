@@ -251,15 +251,6 @@ pub fn stored<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Eng
     Ok(rows.column_by_name(name).ok_or_else(missing)?)
 }
 
-/// Amounts of different currencies are never added.
-pub fn mixed_currencies(texts: &Texts, one: u32, other: u32) -> EngineError {
-    let mut codes = [one, other].map(|code| texts.text(code).unwrap_or_default().to_string());
-    codes.sort_unstable();
-    let [one, other] = codes;
-    let message = format!("events state values in {one} and {other}, which cannot be added: say currency => '{one}'");
-    EngineError::Asked { message }
-}
-
 fn text_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
