@@ -12,7 +12,7 @@ use crate::{
     event_columns::EventColumns,
     funnel::FunnelDefinition,
     funnel_reader,
-    metric::MetricContract,
+    metric::{Formula, MetricContract},
     metric_reader::{self, Models},
     model_reader::{self, Outline},
     policy,
@@ -180,6 +180,19 @@ impl Definitions {
     /// As [`Definitions::metric`].
     pub fn platform_policy(&self, platform: &str) -> Result<&Defined<PlatformPolicy>, DefinitionError> {
         look_up(&self.platform_policies, "platform_policy", platform)
+    }
+
+    /// True where a metric or a conversion rests on the semantic model of this name.
+    #[must_use]
+    pub fn rest_on(&self, model: &str) -> bool {
+        let parts = self.metrics.values().flat_map(|metric| match &metric.value.formula {
+            Formula::Simple { value } => vec![value],
+            Formula::Ratio { numerator, denominator } => vec![numerator, denominator],
+        });
+        parts
+            .map(|part| &part.of)
+            .chain(self.conversions.values().map(|conversion| &conversion.value.of))
+            .any(|of| of == model)
     }
 
     /// A semantic model by name.

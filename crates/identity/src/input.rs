@@ -68,6 +68,7 @@ pub fn default_rejected_ids() -> BTreeSet<String> {
 }
 
 /// True where `node`'s id stands for nobody. Case and surrounding blanks do not matter.
-pub(crate) fn is_rejected(node: &Node, rejected_ids: &BTreeSet<String>) -> bool {
+#[must_use]
+pub fn is_rejected(node: &Node, rejected_ids: &BTreeSet<String>) -> bool {
     rejected_ids.contains(node.id.trim().to_ascii_lowercase().as_str())
 }

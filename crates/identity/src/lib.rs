@@ -13,5 +13,5 @@ pub mod hubs;
 mod graph;
 
 pub use hubs::{Hub, HubReason};
-pub use input::{HubLimits, IdentityInput, default_rejected_ids};
+pub use input::{HubLimits, IdentityInput, default_rejected_ids, is_rejected};
 pub use persons::{PersonId, Persons};

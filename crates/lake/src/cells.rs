@@ -22,7 +22,7 @@ const RANGE_BITS: u32 = 4;
 /// Rows from which on a cell's next rows go into another file: the range has outgrown one.
 const ROWS_MAX: usize = 1 << 20;
 /// Bytes from which on they do.
-const BYTES_MAX: usize = 96 << 20;
+pub(crate) const CELL_BYTES_MAX: u64 = 96 << 20;
 const DAY_MICROS: i64 = 24 * UtcMillis::HOUR_MS * 1000;
 
 /// A range of places in a month.
@@ -84,7 +84,7 @@ impl CellWriter {
 
     fn write_range(&mut self, rows: &RecordBatch, places: &[i64]) -> Result<(), LakeError> {
         // A file ends where a place does, so that no place lies in two.
-        let full = self.open.values().any(|file| file.rows() >= ROWS_MAX || file.bytes() >= BYTES_MAX);
+        let full = self.open.values().any(|file| file.rows() >= ROWS_MAX || file.bytes() as u64 >= CELL_BYTES_MAX);
         let last = places.last().copied();
         let head =
             if full { places.iter().position(|place| Some(*place) == last).unwrap_or(0) } else { rows.num_rows() };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use tables::Table;
 
 use crate::{
-    cells::Cell,
+    cells::{CELL_BYTES_MAX, Cell},
     file::FileEntry,
     lake::{Commit, Lake, LakeError, WriterLock},
     merge::{self, Run},
@@ -103,7 +103,9 @@ fn unsettled(files: &[FileEntry], settle_rows: usize) -> Option<Merge> {
         return Some(Merge::Cells(runs.into_iter().take(SETTLE_RUNS_MAX).cloned().collect()));
     }
     let mut tiers: BTreeMap<(Cell, u32), Vec<FileEntry>> = BTreeMap::new();
-    for entry in files.iter().filter(|entry| entry.rows < CELL_ROWS_MAX) {
+    // A file that was cut for its size is as large as one gets: merged, it would be cut again.
+    let full = |entry: &&FileEntry| entry.rows >= CELL_ROWS_MAX || entry.size >= CELL_BYTES_MAX / 2;
+    for entry in files.iter().filter(|entry| !full(entry)) {
         let Some(cell) = Cell::of(entry) else { continue };
         let tier = (0..).find(|&n| entry.rows < CELL_TIER_ROWS * CELL_FAN_IN.pow(n)).unwrap_or(0);
         tiers.entry((cell, tier)).or_default().push(entry.clone());

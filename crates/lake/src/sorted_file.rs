@@ -64,8 +64,6 @@ pub struct Rows {
     reader: ParquetRecordBatchReader,
     /// Set where rows were not in force at the instant, or are no more.
     as_of: Option<UtcMillis>,
-    /// How many columns were asked for.
-    columns: usize,
 }
 
 impl SortedFile {
@@ -92,7 +90,9 @@ impl SortedFile {
     /// Least and greatest place of a row group; of a file without statistics, all there are.
     #[must_use]
     pub fn group_places(&self, group: usize) -> (i64, i64) {
-        match self.metadata.metadata().row_group(group).column(0).statistics() {
+        let group = self.metadata.metadata().row_group(group);
+        let place = group.columns().iter().find(|column| column.column_path().string() == "place");
+        match place.and_then(|place| place.statistics()) {
             Some(Statistics::Int64(places)) => {
                 (places.min_opt().copied().unwrap_or(i64::MIN), places.max_opt().copied().unwrap_or(i64::MAX))
             }
@@ -130,7 +130,7 @@ impl SortedFile {
             Some(rows) => builder.with_row_selection(rows),
             None => builder,
         };
-        Ok(Rows { reader: builder.build()?, as_of, columns: reading.columns.len() })
+        Ok(Rows { reader: builder.build()?, as_of })
     }
 
     /// True where not every row is in force at the instant.
@@ -149,8 +149,9 @@ impl Iterator for Rows {
             Err(error) => return Some(Err(error.into())),
         };
         let Some(as_of) = self.as_of else { return Some(Ok(rows)) };
-        // The two instants are the table's last columns.
-        let asked: Vec<usize> = (0..self.columns).collect();
+        let beside = |name: &str| name == "known_at" || name == "known_until";
+        let asked: Vec<usize> =
+            (0..rows.num_columns()).filter(|&c| !beside(rows.schema_ref().field(c).name())).collect();
         Some(file::as_of(&rows, as_of).and_then(|rows| Ok(rows.project(&asked)?)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -76,11 +76,15 @@ pub struct BatchPlan {
     pub ended: HashSet<Digest>,
     /// The replay to do with this batch.
     pub replay: Option<ReplayRequest>,
+    /// Ids that stand for nobody.
+    rejected_ids: BTreeSet<String>,
 }
 
-/// Where an event's row goes: to the home of whom it belongs to, its known id before its device.
-fn place(event: &Event) -> i64 {
-    event.user.as_ref().or(event.device.as_ref()).map_or(0, Node::home_place)
+/// Where an event's row goes: to the home of whom it belongs to, its known id before its device. An id that stands for
+/// nobody is none: else everybody without a name would lie at one place.
+fn place(event: &Event, rejected_ids: &BTreeSet<String>) -> i64 {
+    let known = event.user.as_ref().filter(|user| !identity::is_rejected(user, rejected_ids));
+    known.or(event.device.as_ref()).map_or(0, Node::home_place)
 }
 
 /// Keys that a better copy takes over, with its content hash.
@@ -137,7 +141,8 @@ pub fn plan(batch: Vec<Read>, copies: &mut Copies) -> BatchPlan {
             *entry = Best { rank: record.rank, index };
         }
     }
-    let mut plan = BatchPlan { outcomes: Vec::with_capacity(batch.len()), ..BatchPlan::default() };
+    let rejected_ids = identity::default_rejected_ids();
+    let mut plan = BatchPlan { outcomes: Vec::with_capacity(batch.len()), rejected_ids, ..BatchPlan::default() };
     for (index, record) in batch.into_iter().enumerate() {
         let best = best[&record.key];
         let wins = best.index == index;
@@ -251,7 +256,7 @@ impl BatchPlan {
 
     fn add(&mut self, fact: Fact) {
         match fact {
-            Fact::Event(event) => self.events.push(PlacedEvent { place: place(&event), event }),
+            Fact::Event(event) => self.events.push(PlacedEvent { place: place(&event, &self.rejected_ids), event }),
             Fact::OrderVersion(fact) => self.order_versions.push(fact),
             Fact::Refund(fact) => self.refunds.push(fact),
             Fact::Pull(fact) => self.pulls.push(fact),

@@ -228,6 +228,12 @@ pub fn table_name(index: usize) -> String {
     format!("call_{index}")
 }
 
+/// True for the name of a table that took the place of a call.
+#[must_use]
+pub fn is_call(name: &str) -> bool {
+    name.strip_prefix("call_").is_some_and(|index| index.parse::<usize>().is_ok())
+}
+
 /// The nearest right spelling, where one is near.
 #[must_use]
 pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -89,6 +89,8 @@ const EVENTS: &str = "events";
 struct Needs {
     derived: bool,
     people: bool,
+    /// Some definition may rest on `events`.
+    events: bool,
 }
 
 /// What a question is answered from.
@@ -333,10 +335,11 @@ impl Answering {
         let references = self.base.resolve_table_references(&statement)?;
         let needs = Needs {
             derived: references.iter().any(|r| is_derived(r) || lists_tables(r)) || !calls.iter().all(asks_people),
-            people: references.iter().any(|r| is_events(r) || lists_tables(r)) || !calls.is_empty(),
+            people: references.iter().any(|r| is_events(r) || lists_tables(r)) || calls.iter().any(asks_people),
+            events: calls.iter().any(|call| !asks_people(call)),
         };
         // Stored tables can be asked whatever is in force, so that what does not fit together can be found and mended.
-        let ground = match needs.derived || needs.people {
+        let ground = match needs.derived || needs.people || needs.events {
             true => Some(self.ground(moment, question.definitions_as_of, needs).await?),
             false => None,
         };
@@ -424,7 +427,8 @@ impl Answering {
         };
         let in_force = self.in_force(decided).await?;
         let derived = if needs.derived { Some(self.derived(moment, &in_force).await?) } else { None };
-        let people = if needs.people { Some(self.people(moment, &in_force).await?) } else { None };
+        let on_events = needs.events && in_force.definitions.rest_on("events");
+        let people = if needs.people || on_events { Some(self.people(moment, &in_force).await?) } else { None };
         Ok(Ground { in_force, derived, people, definitions_as_of: definitions_as_of.map(|_| decided.known_at) })
     }
 
@@ -576,7 +580,8 @@ fn lists_tables(reference: &TableReference) -> bool {
 
 /// True for `sessions`, `public.orders`, …: what is no stored table.
 fn is_derived(reference: &TableReference) -> bool {
-    matches!(reference.schema(), None | Some("public")) && reference.table() != EVENTS
+    let own = reference.table() == EVENTS || calls::is_call(reference.table());
+    matches!(reference.schema(), None | Some("public")) && !own
 }
 
 /// True for `events`, which is read and not derived in memory.

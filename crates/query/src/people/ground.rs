@@ -94,9 +94,12 @@ impl Ground {
             let exist: HashSet<&str> = files.iter().map(|file| file.entry.name.as_str()).collect();
             cache.retain(|name| exist.contains(name));
             files.retain(|file| file.entry.known_at(as_of));
-            let whereabouts = cache.learn(&files)?;
-            let unordered = files.iter().filter(|file| !file.entry.sorted()).map(|file| &file.entry.name);
-            let unordered: Vec<Arc<Whereabouts>> = unordered.filter_map(|name| cache.of(name)).collect();
+            let found = cache.learn(&files)?;
+            let mut whereabouts = Whereabouts::default();
+            whereabouts.add_all(found.iter().map(AsRef::as_ref));
+            let sorted = files.iter().map(|file| file.entry.sorted());
+            let unordered: Vec<Arc<Whereabouts>> =
+                found.iter().zip(sorted).filter(|(_, sorted)| !sorted).map(|(found, _)| Arc::clone(found)).collect();
             let spread = Spread::find(&persons, &whereabouts, &unordered);
             let book = TrafficBook::new(channels, Arc::clone(&cache.signals));
             let lines = in_lines(&files, &|file| cache.traits(file, &book))?;
@@ -121,7 +124,7 @@ impl Ground {
         texts: &Arc<Texts>,
         read: impl FnOnce(Vec<&GroundFile>) -> Result<Vec<(String, Arc<Piece>)>, EngineError>,
     ) -> Result<HashMap<String, Arc<Piece>>, EngineError> {
-        if !self.cache.hot.keeps() {
+        if self.cache.hot.bytes_max() == 0 {
             return Ok(HashMap::new());
         }
         let shape = self.shape(plan);
@@ -130,7 +133,12 @@ impl Ground {
         let here = self.lines.iter().flatten().filter(|file| !file.file.filtered(self.as_of));
         let names: HashSet<String> = here.clone().map(GroundFile::hot_name).collect();
         held.retain(|name, _| names.contains(name));
-        let missing = here.filter(|file| !held.contains_key(&file.hot_name())).collect();
+        let missing: Vec<&GroundFile> = here.clone().filter(|file| !held.contains_key(&file.hot_name())).collect();
+        // All or nothing: what has no room would be read whole for nothing, again and again.
+        let rows: usize = here.map(|file| file.file.entry.rows).sum();
+        if missing.is_empty() || rows.saturating_mul(plan.row_bytes()) > self.cache.hot.bytes_max() {
+            return Ok(held);
+        }
         for (name, piece) in read(missing)? {
             self.cache.hot.keep(&shape, texts, &name, &piece);
             held.insert(name, piece);
@@ -230,17 +238,19 @@ impl GroundCache {
         self.hot.retain(exists);
     }
 
-    /// Where everybody's rows lie; also learns the files' signals.
-    fn learn(&self, files: &[Arc<SortedFile>]) -> Result<Whereabouts, EngineError> {
+    /// Where the rows of each file lie; also learns the files' signals.
+    fn learn(&self, files: &[Arc<SortedFile>]) -> Result<Vec<Arc<Whereabouts>>, EngineError> {
         self.signals.lock().unwrap_or_else(PoisonError::into_inner).learn(files)?;
         let mut known = self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::with_capacity(files.len());
         for file in files {
-            if !known.contains_key(&file.entry.name) {
-                known.insert(file.entry.name.clone(), Arc::new(Whereabouts::of(file)?));
-            }
+            let found = match known.get(&file.entry.name) {
+                Some(found) => Arc::clone(found),
+                None => Arc::new(Whereabouts::of(file)?),
+            };
+            known.insert(file.entry.name.clone(), Arc::clone(&found));
+            all.push(found);
         }
-        let mut all = Whereabouts::default();
-        all.add_all(files.iter().filter_map(|file| known.get(&file.entry.name)).map(AsRef::as_ref));
         Ok(all)
     }
 

@@ -8,6 +8,9 @@ use std::{
 
 use crate::people::{columns::Texts, lanes::Piece};
 
+/// Most shapes of which anything is kept, texts included.
+const SHAPES_MAX: usize = 64;
+
 /// What is kept, within a budget of bytes.
 #[derive(Debug)]
 pub struct HotLanes {
@@ -55,10 +58,10 @@ impl HotLanes {
         if Arc::ptr_eq(&found.texts, texts) { found.files.clone() } else { HashMap::new() }
     }
 
-    /// True where files may be kept.
+    /// Bytes that may be kept.
     #[must_use]
-    pub fn keeps(&self) -> bool {
-        self.bytes_max > 0
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
     }
 
     /// Keeps a file's lanes, if there is room; shapes that were not used for longest make room.
@@ -103,6 +106,11 @@ pub const KEYED: char = '#';
 impl Kept {
     fn used(&mut self, shape: &str) -> &mut Shape {
         self.clock += 1;
+        while self.shapes.len() >= SHAPES_MAX && !self.shapes.contains_key(shape) {
+            let oldest = self.shapes.iter().min_by_key(|(_, shape)| shape.used_at).map(|(name, _)| name.clone());
+            let freed = oldest.and_then(|oldest| self.shapes.remove(&oldest)).map_or(0, |shape| shape.bytes);
+            self.bytes -= freed;
+        }
         let found = self.shapes.entry(shape.to_owned()).or_default();
         found.used_at = self.clock;
         found

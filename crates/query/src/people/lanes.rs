@@ -182,6 +182,21 @@ impl LanePlan {
         )
     }
 
+    /// Bytes that a kept row takes in the lanes, at most.
+    #[must_use]
+    pub fn row_bytes(&self) -> usize {
+        let wide = [true, self.value, self.device].into_iter().filter(|read| *read).count();
+        let narrow = [
+            !self.marks.is_empty(),
+            !self.exclusions.is_empty(),
+            !self.held.is_empty(),
+            self.code.is_some(),
+            self.unit.is_some(),
+            self.value,
+        ];
+        8 * wide + 4 * narrow.into_iter().filter(|read| *read).count() + usize::from(self.reads_in_session()) + 4
+    }
+
     /// The stored columns to read of a file.
     #[must_use]
     pub fn stored(&self, file: &FileTraits) -> Vec<&'static str> {

@@ -45,7 +45,7 @@ use crate::{
 };
 
 /// Groups of places that are gathered at once.
-const GROUPS_AT_ONCE: u32 = 8192;
+const GROUPS_AT_ONCE: u32 = 1 << 16;
 
 /// A question about people: what it answers with, and how it folds.
 pub trait Ask: Debug + Send + Sync {
@@ -143,8 +143,19 @@ impl Run {
         let folds: Vec<F> = thread::scope(|scope| {
             let others: Vec<_> = (1..self.threads).map(|_| scope.spawn(guarded)).collect();
             let own = guarded();
-            let joined = others.into_iter().filter_map(|other| other.join().ok().flatten());
-            own.into_iter().chain(joined).collect()
+            let mut all: Vec<F> = own.into_iter().collect();
+            for other in others {
+                match other.join() {
+                    Ok(fold) => all.extend(fold),
+                    // Without its people the answer would be short.
+                    Err(_) => {
+                        let message = "a thread of the question stopped; its log says why".to_owned();
+                        let error = EngineError::Asked { message };
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    }
+                }
+            }
+            all
         });
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error),

@@ -35,13 +35,12 @@ impl Spread {
     #[must_use]
     pub fn find(persons: &Persons, whereabouts: &Whereabouts, unordered: &[Arc<Whereabouts>]) -> Self {
         let mut person_by_home = HashMap::new();
-        let mut nobody: HashSet<Place> = whereabouts.nobody.iter().copied().collect();
-        nobody.extend(persons.hubs().iter().map(|hub| hub.node.home_place()));
+        let hubs: HashSet<Place> = persons.hubs().iter().map(|hub| hub.node.home_place()).collect();
         let mut together = Together::default();
         let mut shared: BTreeSet<Place> = whereabouts.ownerless.iter().copied().collect();
-        let away = |home: Place| {
-            let from = whereabouts.away.partition_point(|(owner, _)| *owner < home);
-            whereabouts.away[from..].iter().take_while(move |(owner, _)| *owner == home).map(|(_, place)| *place)
+        let of = |list: &[(Place, Place)], home: Place| -> Vec<Place> {
+            let from = list.partition_point(|(owner, _)| *owner < home);
+            list[from..].iter().take_while(|(owner, _)| *owner == home).map(|(_, place)| *place).collect()
         };
         for (person, nodes) in persons.iter() {
             let homes = nodes.iter().filter(|node| owns_events(node.kind)).map(model::Node::home_place);
@@ -49,7 +48,9 @@ impl Spread {
             for home in homes {
                 person_by_home.insert(home, person);
                 let own = Some(home).filter(|home| whereabouts.has_rows(*home));
-                for place in own.into_iter().chain(away(home)) {
+                // What a device did under the name of a hub is the device's, and lies at the hub's place.
+                let under_hubs = of(&whereabouts.devices, home).into_iter().filter(|place| hubs.contains(place));
+                for place in own.into_iter().chain(of(&whereabouts.away, home)).chain(under_hubs) {
                     together.unite(*first.get_or_insert(place), place);
                 }
             }
@@ -67,11 +68,11 @@ impl Spread {
         }
         let person = |home: Place| person_by_home.get(&home).copied();
         for (owner, place) in &whereabouts.away {
-            if person(*owner).is_none() || person(*owner) != person(*place) || nobody.contains(owner) {
+            if person(*owner).is_none() || person(*owner) != person(*place) || hubs.contains(owner) {
                 shared.insert(*place);
             }
         }
-        shared.extend(nobody.iter().filter(|home| whereabouts.has_rows(**home)));
+        shared.extend(hubs.iter().filter(|home| whereabouts.has_rows(**home)));
         // Files that somebody else wrote may be in any order: what lies in them is put in order as it is gathered.
         shared.extend(unordered.iter().flat_map(|file| &file.places));
         let (exceptions, groups) = together.exceptions(&shared);
@@ -135,4 +136,76 @@ impl Together {
 /// True for the kinds of nodes that events name.
 fn owns_events(kind: NodeKind) -> bool {
     matches!(kind, NodeKind::Device | NodeKind::User | NodeKind::Contact)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use identity::{HubLimits, IdentityInput};
+    use model::{Edge, EdgeRule, FactMeta, Node};
+
+    use super::*;
+
+    fn persons(pairs: &[(&Node, &Node)]) -> Persons {
+        let edge = |(a, b): &(&Node, &Node)| Edge {
+            meta: FactMeta::default(),
+            a: (*a).clone(),
+            b: (*b).clone(),
+            rule: EdgeRule::Identify,
+        };
+        Persons::build(&IdentityInput {
+            edges: &pairs.iter().map(edge).collect::<Vec<_>>(),
+            witnesses: &[],
+            order_devices: &[],
+            shop_by_web_source: &BTreeMap::new(),
+            limits: HubLimits { known_ids_per_device_max: 9, devices_per_id_per_day_max: 2 },
+            rejected_ids: &identity::default_rejected_ids(),
+        })
+    }
+
+    fn excepted(spread: &Spread) -> Vec<Place> {
+        spread.exceptions().iter().map(|(place, _)| *place).collect()
+    }
+
+    fn sorted(mut places: Vec<Place>) -> Vec<Place> {
+        places.sort_unstable();
+        places
+    }
+
+    #[test]
+    fn what_a_device_did_under_a_hubs_name_is_read_with_its_person() {
+        let [one, two, three, four] = ["1", "2", "3", "4"].map(|id| Node::device("web", id));
+        let (hub, user) = (Node::user("kiosk"), Node::user("ann"));
+        let persons = persons(&[(&one, &hub), (&two, &hub), (&three, &hub), (&four, &user)]);
+        assert!(persons.is_hub(&hub) && !persons.is_hub(&user));
+        let (at_hub, at_user) = (hub.home_place(), user.home_place());
+        let whereabouts = Whereabouts {
+            places: sorted(vec![at_hub, at_user]),
+            devices: vec![(four.home_place(), at_hub)],
+            ..Whereabouts::default()
+        };
+        assert_eq!(excepted(&Spread::find(&persons, &whereabouts, &[])), sorted(vec![at_hub, at_user]));
+        // Without such rows, ann's are all at her place.
+        let apart = Whereabouts { devices: Vec::new(), ..whereabouts };
+        assert_eq!(excepted(&Spread::find(&persons, &apart, &[])), [at_hub]);
+    }
+
+    #[test]
+    fn a_place_is_plain_where_all_its_rows_are_one_persons_and_all_of_that_persons_are_there() {
+        let (device, user) = (Node::device("web", "1"), Node::user("ann"));
+        let (at_device, at_user) = (device.home_place(), user.home_place());
+        let linked = persons(&[(&device, &user)]);
+        let before_login = Whereabouts { places: sorted(vec![at_device, at_user]), ..Whereabouts::default() };
+        assert_eq!(excepted(&Spread::find(&linked, &before_login, &[])), sorted(vec![at_device, at_user]));
+        let always =
+            Whereabouts { places: vec![at_user], devices: vec![(at_device, at_user)], ..Whereabouts::default() };
+        let spread = Spread::find(&linked, &always, &[]);
+        assert_eq!((excepted(&spread), spread.person_at(at_user)), (vec![], Some(linked.person_of(&device))));
+        // Rows of a stranger at one's place, and a file in no order.
+        let strangers = Whereabouts { places: vec![at_user], away: vec![(7, at_user)], ..Whereabouts::default() };
+        assert_eq!(excepted(&Spread::find(&linked, &strangers, &[])), [at_user]);
+        let unordered = Arc::new(Whereabouts { places: vec![at_user], ..Whereabouts::default() });
+        assert_eq!(excepted(&Spread::find(&linked, &always, &[unordered])), [at_user]);
+    }
 }

@@ -9,6 +9,7 @@ use arrow::{
     array::{Array, AsArray, DictionaryArray, RecordBatch},
     datatypes::{Int32Type, Int64Type},
 };
+use identity::is_rejected;
 use lake::{Reading, SortedFile};
 use model::Node;
 
@@ -26,8 +27,6 @@ pub struct Whereabouts {
     pub away: Vec<(Place, Place)>,
     /// (home of the device, place) where rows that name a device lie away from its home.
     pub devices: Vec<(Place, Place)>,
-    /// Homes of known ids that stand for nobody.
-    pub nobody: Vec<Place>,
     /// Places with rows that name neither a known id nor a device.
     pub ownerless: Vec<Place>,
     /// True where some row is no session event.
@@ -57,7 +56,6 @@ impl Whereabouts {
             self.places.extend(&other.places);
             self.away.extend(&other.away);
             self.devices.extend(&other.devices);
-            self.nobody.extend(&other.nobody);
             self.ownerless.extend(&other.ownerless);
         }
         self.settle();
@@ -86,13 +84,10 @@ impl Whereabouts {
             let known = user.and_then(|key| match homes[key] {
                 Some(home) => Some(home),
                 None => {
-                    let node = Node::from_text(texts.value(key))?;
-                    let home = node.home_place();
-                    if rejected.contains(node.id.trim().to_ascii_lowercase().as_str()) {
-                        self.nobody.push(home);
-                    }
-                    homes[key] = Some(home);
-                    Some(home)
+                    // An id that stands for nobody owns nothing.
+                    let node = Node::from_text(texts.value(key)).filter(|node| !is_rejected(node, rejected))?;
+                    homes[key] = Some(node.home_place());
+                    homes[key]
                 }
             });
             if self.places.last() != Some(&place) {
@@ -118,7 +113,6 @@ impl Whereabouts {
         settled(&mut self.places);
         settled(&mut self.away);
         settled(&mut self.devices);
-        settled(&mut self.nobody);
         settled(&mut self.ownerless);
     }
 }
