@@ -64,7 +64,7 @@ impl<'a> Folding<'a> {
     /// What this thread's events came to.
     pub(super) fn finish(mut self) -> Folded {
         if let Units::Named(lanes) = self.units {
-            self.folded.named = lanes;
+            self.folded.named = *lanes;
         }
         self.folded
     }

@@ -39,7 +39,7 @@ pub enum Units<E> {
         in_sessions: bool,
     },
     /// Carts and orders, whose events come from anywhere.
-    Named(Lanes),
+    Named(Box<Lanes>),
 }
 
 /// One device's events.
@@ -81,7 +81,7 @@ impl<E: UnitEvent> Units<E> {
             FunnelUnit::Person => Self::Person(Vec::new()),
             FunnelUnit::Device => Self::Devices { by_device: Vec::new(), in_sessions: false },
             FunnelUnit::Session => Self::Devices { by_device: Vec::new(), in_sessions: true },
-            FunnelUnit::Cart | FunnelUnit::Order => Self::Named(Lanes::default()),
+            FunnelUnit::Cart | FunnelUnit::Order => Self::Named(Box::default()),
         }
     }
 
