@@ -187,11 +187,6 @@ impl FileWriter {
         Ok(Self { table, layout, writer, statistics: Statistics::default() })
     }
 
-    /// Rows written so far.
-    pub(crate) fn rows(&self) -> usize {
-        self.statistics.rows
-    }
-
     /// Bytes that it holds so far.
     pub(crate) fn bytes(&self) -> usize {
         self.writer.bytes_written() + self.writer.memory_size()

@@ -12,7 +12,7 @@ use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, file::reader
 use tables::Table;
 
 use crate::{
-    cells::CellWriter,
+    cells::{CellWriter, Ranges},
     file::{self, FileWriter, Layout, WrittenFile},
     lake::LakeError,
 };
@@ -56,8 +56,12 @@ pub(crate) fn merge<R: ChunkReader + 'static>(
 ///
 /// # Errors
 /// [`LakeError`] where a run is unreadable.
-pub(crate) fn settle<R: ChunkReader + 'static>(table: Table, runs: Vec<Run<R>>) -> Result<Vec<WrittenFile>, LakeError> {
-    let mut writer = CellWriter::new(table);
+pub(crate) fn settle<R: ChunkReader + 'static>(
+    table: Table,
+    runs: Vec<Run<R>>,
+    ranges: Ranges,
+) -> Result<Vec<WrittenFile>, LakeError> {
+    let mut writer = CellWriter::new(table, ranges);
     merged(table, runs, |rows| writer.write(rows))?;
     writer.finish()
 }

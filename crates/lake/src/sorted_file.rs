@@ -116,6 +116,18 @@ impl SortedFile {
         self.rows(group, reading, Some(rows))
     }
 
+    /// One batch of those that [`SortedFile::read`] gives of a row group, counted from 0, with perhaps other columns.
+    ///
+    /// # Errors
+    /// [`LakeError`] where the file is damaged, or has no such batch.
+    pub fn read_batch(&self, group: usize, batch: usize, reading: Reading<'_>) -> Result<RecordBatch, LakeError> {
+        let (before, rows) = (batch * BATCH_ROWS, self.group_rows(group));
+        let ranges = std::iter::once(before.min(rows)..(before + BATCH_ROWS).min(rows));
+        let selection = RowSelection::from_consecutive_ranges(ranges, rows);
+        let missing = || LakeError::Corrupt { reason: format!("\"{}\" has no batch {batch}", self.entry.name) };
+        self.rows(group, reading, Some(selection))?.next().ok_or_else(missing)?
+    }
+
     fn rows(&self, group: usize, reading: Reading<'_>, rows: Option<RowSelection>) -> Result<Rows, LakeError> {
         let as_of = reading.as_of.filter(|&as_of| self.filtered(as_of));
         let beside = ["known_at", "known_until"].into_iter().filter(|_| as_of.is_some());

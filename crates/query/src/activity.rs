@@ -1,11 +1,6 @@
 //! `session_series(…)` and `active_people(…)`: how many visits and people there were by period, straight from events.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    ops::Range,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, ops::Range, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray},
@@ -27,8 +22,12 @@ use crate::{
         lanes::{Kept, NO_AMOUNT, NONE},
         whereabouts::Place,
     },
-    period::{Days, Grain, Span},
+    period::{Day, Days, Grain, Span},
 };
+
+mod cells;
+
+use cells::{Cell, Cells, OUTSIDE};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,28 +55,30 @@ struct ActivityAsk {
     rule: SessionRule,
 }
 
-/// What one period and breakdown row comes to.
-#[derive(Debug, Default, Clone, Copy)]
-struct Cell {
-    /// Sessions, or people.
-    units: i64,
-    events: i64,
-    purchases: i64,
-    value_micros: i128,
-}
-
-/// By the first day of the period and the code of the breakdown value.
-type Cells = HashMap<(i32, u32), Cell>;
-
 /// One thread's fold.
 struct Counting<'a> {
     ask: &'a ActivityAsk,
     cells: Cells,
-    /// Of the person at hand: each device's last session event, and the cell of its session.
-    devices: Vec<(Place, i64, (i32, u32))>,
-    /// Of the person at hand: the periods and rows that it was met in.
-    met: Vec<(i32, u32)>,
+    /// The day of the last instant that was looked up.
+    day: Day,
+    /// Of the person at hand: its devices.
+    devices: Vec<Device>,
+    /// Of them the one that was met last.
+    current: usize,
+    /// Of the person at hand, in the period at hand: the cells that it was met in.
+    met: Vec<usize>,
+    /// That period.
+    period: usize,
     currencies: Vec<u32>,
+}
+
+/// One device of the person at hand.
+struct Device {
+    home: Place,
+    /// Its last session event.
+    at: i64,
+    /// Where its session counts.
+    cell: usize,
 }
 
 /// Reads a call.
@@ -140,9 +141,9 @@ impl ActivityAsk {
         self.range.0.0 <= at && at < self.range.1.0
     }
 
-    /// The period of an instant.
-    fn period(&self, at: i64) -> i32 {
-        if self.span.grain == Grain::All { 0 } else { self.days.period_of(UtcMillis(at)) }
+    /// The first day of a period by its number.
+    fn starts_on(&self, period: usize) -> i32 {
+        if self.span.grain == Grain::All { 0 } else { self.days.starts_on(period) }
     }
 }
 
@@ -182,12 +183,12 @@ impl Ask for ActivityAsk {
         let (mut cells, mut currencies) = (BTreeMap::<(i32, Option<String>), Cell>::new(), Vec::new());
         for fold in folds {
             currencies.extend(fold.currencies);
-            for ((period, code), cell) in fold.cells {
+            for (period, code, cell) in fold.cells.iter() {
                 let breakdown = self.by.is_some().then(|| match texts.text(code) {
                     Some(text) => text.to_string(),
                     None => "(none)".to_owned(),
                 });
-                cells.entry((period, breakdown)).or_default().add(&cell);
+                cells.entry((self.starts_on(period), breakdown)).or_default().add(cell);
             }
         }
         currencies.sort_unstable();
@@ -243,18 +244,38 @@ impl fmt::Debug for ActivityAsk {
     }
 }
 
-impl Cell {
-    fn add(&mut self, other: &Self) {
-        self.units += other.units;
-        self.events += other.events;
-        self.purchases += other.purchases;
-        self.value_micros += other.value_micros;
-    }
-}
-
 impl<'a> Counting<'a> {
     fn new(ask: &'a ActivityAsk) -> Self {
-        Self { ask, cells: Cells::new(), devices: Vec::new(), met: Vec::new(), currencies: Vec::new() }
+        Self {
+            ask,
+            cells: Cells::default(),
+            day: Day::default(),
+            devices: Vec::new(),
+            current: 0,
+            met: Vec::new(),
+            period: usize::MAX,
+            currencies: Vec::new(),
+        }
+    }
+
+    /// The period of an instant, as a number.
+    fn period(&mut self, at: i64) -> usize {
+        if self.ask.span.grain == Grain::All {
+            return 0;
+        }
+        if !self.day.holds(at) {
+            self.day = self.ask.days.at(UtcMillis(at));
+        }
+        self.day.period
+    }
+
+    /// The cell of a session that starts with an event: it belongs to the day it starts, and so does all of it.
+    fn started(&mut self, at: i64, code: u32) -> usize {
+        if !self.ask.counts(at) {
+            return OUTSIDE;
+        }
+        let period = self.period(at);
+        self.cells.index(period, code)
     }
 
     /// Sessions as `journey::sessions` cuts them, all devices of the person side by side.
@@ -265,28 +286,23 @@ impl<'a> Counting<'a> {
             if home == 0 {
                 continue;
             }
-            let known = self.devices.iter_mut().find(|(device, ..)| *device == home);
-            let (cell, started) = match known {
-                Some((_, last_at, cell)) if at - *last_at <= gap_ms => {
-                    *last_at = at;
-                    (*cell, false)
-                }
-                known => {
-                    let cell = (self.ask.period(at), lanes.code.get(row).copied().unwrap_or(NONE));
-                    // A session belongs to the day it starts, and so does all of it.
-                    let cell = if self.ask.counts(at) { cell } else { OUTSIDE };
-                    match known {
-                        Some(device) => *device = (home, at, cell),
-                        None => self.devices.push((home, at, cell)),
-                    }
-                    (cell, true)
-                }
-            };
-            if cell == OUTSIDE {
-                continue;
+            if self.devices.get(self.current).is_none_or(|device| device.home != home) {
+                let known = self.devices.iter().position(|device| device.home == home);
+                self.current = known.unwrap_or_else(|| {
+                    self.devices.push(Device { home, at: NEVER, cell: OUTSIDE });
+                    self.devices.len() - 1
+                });
             }
-            let cell = self.cells.entry(cell).or_default();
-            cell.units += i64::from(started);
+            let device = &mut self.devices[self.current];
+            let goes_on = at.saturating_sub(device.at) <= gap_ms;
+            device.at = at;
+            let mut cell = device.cell;
+            if !goes_on {
+                cell = self.started(at, lanes.code.get(row).copied().unwrap_or(NONE));
+                self.devices[self.current].cell = cell;
+                self.cells.all[cell].units += 1;
+            }
+            let cell = &mut self.cells.all[cell];
             cell.events += 1;
             if lanes.mask.get(row).is_some_and(|mask| *mask != 0) {
                 cell.purchases += 1;
@@ -302,20 +318,26 @@ impl<'a> Counting<'a> {
 
     fn people(&mut self, lanes: &Lanes, range: Range<usize>) {
         for row in range.filter(|&row| self.ask.counts(lanes.at[row])) {
-            let key = (self.ask.period(lanes.at[row]), lanes.code.get(row).copied().unwrap_or(NONE));
-            let new = !self.met.contains(&key);
-            if new {
-                self.met.push(key);
+            let period = self.period(lanes.at[row]);
+            // A person's events are in order: of an earlier period there are no more.
+            if period != self.period {
+                self.period = period;
+                self.met.clear();
             }
-            let cell = self.cells.entry(key).or_default();
+            let index = self.cells.index(period, lanes.code.get(row).copied().unwrap_or(NONE));
+            let new = !self.met.contains(&index);
+            if new {
+                self.met.push(index);
+            }
+            let cell = &mut self.cells.all[index];
             cell.units += i64::from(new);
             cell.events += 1;
         }
     }
 }
 
-/// The cell of sessions that start outside the range.
-const OUTSIDE: (i32, u32) = (i32::MIN, NONE);
+/// Before any session event.
+const NEVER: i64 = i64::MIN;
 
 impl PersonFold for Counting<'_> {
     fn events(&mut self, lanes: &Lanes, range: Range<usize>) {
@@ -326,12 +348,12 @@ impl PersonFold for Counting<'_> {
     }
 
     fn bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<((i32, u32), Cell)>()
+        self.cells.bytes()
     }
 
     fn end(&mut self, _: Who) -> Result<(), EngineError> {
         self.devices.clear();
-        self.met.clear();
+        self.period = usize::MAX;
         Ok(())
     }
 }

@@ -135,24 +135,49 @@ impl Span {
 pub struct Days {
     /// First instant of each day, ascending, in milliseconds.
     starts: Vec<i64>,
-    /// Each day, as days since 1970-01-01, and the first day of its period.
-    days: Vec<(i32, i32)>,
+    /// Each day, as days since 1970-01-01, and the number of its period.
+    days: Vec<(i32, usize)>,
+    /// The first day of each period, ascending, as days since 1970-01-01.
+    periods: Vec<i32>,
+}
+
+/// One of them.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Day {
+    /// First instant, milliseconds.
+    start: i64,
+    /// The first instant after it.
+    end: i64,
+    /// The number of its period.
+    pub period: usize,
+}
+
+impl Day {
+    /// True where the instant, in milliseconds, lies in it.
+    #[must_use]
+    pub fn holds(&self, at: i64) -> bool {
+        self.start <= at && at < self.end
+    }
 }
 
 impl Days {
     /// Every day that holds an instant from the first to the last.
     #[must_use]
     pub fn between((first, last): (UtcMillis, UtcMillis), span: &Span) -> Self {
-        let (mut starts, mut days) = (Vec::new(), Vec::new());
+        let mut all = Self { starts: Vec::new(), days: Vec::new(), periods: Vec::new() };
         let mut day = first.day_in(&span.zone);
         loop {
             let start = UtcMillis::start_of(day, &span.zone);
-            if start > last && !starts.is_empty() {
-                return Self { starts, days };
+            if start > last && !all.starts.is_empty() {
+                return all;
             }
-            starts.push(start.0);
-            days.push((days_since_1970(day), days_since_1970(span.grain.start(day))));
-            let Ok(next) = day.tomorrow() else { return Self { starts, days } };
+            let period = days_since_1970(span.grain.start(day));
+            if all.periods.last() != Some(&period) {
+                all.periods.push(period);
+            }
+            all.starts.push(start.0);
+            all.days.push((days_since_1970(day), all.periods.len() - 1));
+            let Ok(next) = day.tomorrow() else { return all };
             day = next;
         }
     }
@@ -160,18 +185,36 @@ impl Days {
     /// The day of an instant between them, as days since 1970-01-01.
     #[must_use]
     pub fn of(&self, at: UtcMillis) -> i32 {
-        self.entry(at).0
+        self.days.get(self.index(at)).map_or(0, |(day, _)| *day)
     }
 
     /// The first day of the period of an instant between them, as days since 1970-01-01.
     #[must_use]
     pub fn period_of(&self, at: UtcMillis) -> i32 {
-        self.entry(at).1
+        self.days.get(self.index(at)).map_or(0, |(_, period)| self.starts_on(*period))
     }
 
-    fn entry(&self, at: UtcMillis) -> (i32, i32) {
-        let index = self.starts.partition_point(|start| *start <= at.0).saturating_sub(1);
-        self.days.get(index).copied().unwrap_or_default()
+    /// The first day of a period, as days since 1970-01-01.
+    #[must_use]
+    pub fn starts_on(&self, period: usize) -> i32 {
+        self.periods.get(period).copied().unwrap_or_default()
+    }
+
+    /// The day of an instant between them.
+    #[must_use]
+    pub fn at(&self, at: UtcMillis) -> Day {
+        let index = self.index(at);
+        let start = |index: usize| self.starts.get(index).copied();
+        Day {
+            // Before the first and after the last there are no others.
+            start: if index == 0 { i64::MIN } else { start(index).unwrap_or(i64::MIN) },
+            end: start(index + 1).unwrap_or(i64::MAX),
+            period: self.days.get(index).map_or(0, |(_, period)| *period),
+        }
+    }
+
+    fn index(&self, at: UtcMillis) -> usize {
+        self.starts.partition_point(|start| *start <= at.0).saturating_sub(1)
     }
 }
 

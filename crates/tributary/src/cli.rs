@@ -53,6 +53,8 @@ enum Command {
     Rebuild,
     /// Prove what is stored: order, uniqueness, counts, bounds, positions. Names what is wrong and ends with 1.
     Fsck,
+    /// Merge all events into as few files as there should be: what was imported is asked soon, and no more comes.
+    Compact,
     /// Delete files that compaction and superseding took out of force. History is in the rows and stays.
     Vacuum(upkeep::VacuumArguments),
     /// Mappings: how rows of files become facts.
@@ -194,6 +196,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Command::Replay(arguments) => replay::run(arguments, &options).await,
         Command::Rebuild => replay::rebuild(&options).await,
         Command::Fsck => upkeep::fsck(&options).await,
+        Command::Compact => upkeep::compact(&options).await,
         Command::Vacuum(arguments) => upkeep::vacuum(arguments, &options).await,
         Command::Mapping { command } => mapping::run(command, &options),
         Command::Definitions { command: DefinitionsCommand::Apply { preview } } => apply(&options, preview).await,

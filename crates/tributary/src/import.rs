@@ -14,7 +14,7 @@ use pipeline::{append_records, append_rows};
 use crate::{
     decide,
     node::{Beside, Node, NodeOptions},
-    output,
+    output, upkeep,
 };
 
 /// Rows in the first commit to the inbox; each has twice as many as the one before, so that what a short run took in is
@@ -24,6 +24,9 @@ const FIRST_BATCH_ROWS: usize = 4_096;
 const BATCH_ROWS_MAX: usize = 32_768;
 /// Bytes of rows in one commit to the inbox, about.
 const BATCH_BYTES: usize = 24 << 20;
+
+/// Rows from which on an import leaves everything merged.
+const TIDY_ROWS: u64 = 1_000_000;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
@@ -114,6 +117,13 @@ pub async fn run(arguments: ImportArguments, options: &NodeOptions) -> Result<()
     // What was read becomes facts, also where a file failed.
     taking.finish(&node).await?;
     read?;
+    if taken.rows >= TIDY_ROWS {
+        match upkeep::tidy(&node.lake).await {
+            // Another process normalises, and merges beside its batches.
+            Err(lake::LakeError::Busy { .. }) => {}
+            tidied => tidied?,
+        }
+    }
     report(&node, &taken).await
 }
 

@@ -1,10 +1,11 @@
-//! `tributary fsck` and `tributary vacuum`: is what is stored sound, and what of it does nobody need any more?
+//! `tributary fsck`, `compact` and `vacuum`: is what is stored sound, lies it together, and what of it does nobody need any more?
 
 use std::{sync::Arc, time::Duration, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use lake::{Checkup, DiskSyncs, Lake, LakeError, VacuumRequest, Vacuumed};
+use tables::Table;
 
 use crate::{node::NodeOptions, output};
 
@@ -37,6 +38,33 @@ pub async fn fsck(options: &NodeOptions) -> Result<()> {
         return Ok(());
     }
     bail!("{} findings in {summary}", checkup.findings.len())
+}
+
+/// Merges all events, while nobody normalises.
+///
+/// # Errors
+/// Where another process normalises: that one merges beside its batches.
+pub async fn compact(options: &NodeOptions) -> Result<()> {
+    let lake = open(options).await?;
+    let before = lake.snapshot(Table::Events).await?.files.len();
+    tidy(&lake).await?;
+    let after = lake.snapshot(Table::Events).await?.files.len();
+    output::say(&format!("{}: {before} files, now {after}", Table::Events.folder()));
+    Ok(())
+}
+
+/// Merges events until nothing is left to merge.
+///
+/// # Errors
+/// [`LakeError::Busy`] where another process normalises.
+pub async fn tidy(lake: &Lake) -> Result<(), LakeError> {
+    let lock = lake.lock_writer()?;
+    let bar = output::spinner("merges of files");
+    while lake.tidy(&lock).await? {
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// Deletes files that no question needs any more.

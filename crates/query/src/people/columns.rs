@@ -6,10 +6,16 @@ use std::{
 };
 
 use arrow::{
-    array::{ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, RecordBatchOptions, StringArray},
+    array::{
+        ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
+    },
     datatypes::{DataType, Field, Int32Type, Schema, SchemaRef},
 };
-use datafusion::{common::DFSchema, execution::session_state::SessionState, physical_expr::PhysicalExpr};
+use datafusion::{
+    common::DFSchema,
+    execution::session_state::SessionState,
+    physical_expr::{PhysicalExpr, utils::collect_columns},
+};
 use definitions::{ColumnRef, Filter};
 use lake::sorted_file::read_type;
 use normalization::Traffic;
@@ -186,6 +192,17 @@ impl<'a> Compiler<'a> {
     }
 }
 
+impl Origin {
+    /// The stored column that it is made of.
+    fn stored(&self) -> &'static str {
+        match self {
+            Self::Stored(name) => name,
+            Self::Shop => "source",
+            Self::Verdict(_) | Self::Flag(_) => "traffic",
+        }
+    }
+}
+
 impl Default for EventColumns {
     fn default() -> Self {
         Self { schema: Arc::new(Schema::empty()), origins: Vec::new(), shop_by_source: BTreeMap::new() }
@@ -193,19 +210,19 @@ impl Default for EventColumns {
 }
 
 impl EventColumns {
-    /// True where no expression reads any.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.origins.is_empty()
-    }
-
     /// Stored columns that have to be read for them.
     pub fn stored(&self) -> impl Iterator<Item = &'static str> {
-        self.origins.iter().map(|origin| match origin {
-            Origin::Stored(name) => *name,
-            Origin::Shop => "source",
-            Origin::Verdict(_) | Origin::Flag(_) => "traffic",
-        })
+        self.origins.iter().map(Origin::stored)
+    }
+
+    /// The stored column that an expression reads, where it is the only one and one of repeated texts.
+    #[must_use]
+    pub fn sole(&self, expression: &Arc<dyn PhysicalExpr>) -> Option<&'static str> {
+        let read = collect_columns(expression);
+        let mut names = read.iter().filter_map(|column| self.origins.get(column.index())).map(Origin::stored);
+        let first = names.next()?;
+        let repeats = read_type(Table::Events.schema().field_with_name(first).ok()?) == text_type();
+        (repeats && names.all(|name| name == first)).then_some(first)
     }
 
     /// The columns of stored rows.
@@ -213,7 +230,22 @@ impl EventColumns {
     /// # Errors
     /// [`EngineError`] where a stored column is missing.
     pub fn of(&self, rows: &RecordBatch, book: &TrafficBook) -> Result<RecordBatch, EngineError> {
-        let column = |origin: &Origin| -> Result<ArrayRef, EngineError> {
+        self.filled(rows, book, false)
+    }
+
+    /// The columns that are made of one stored column alone; the others are empty.
+    ///
+    /// # Errors
+    /// [`EngineError`] where its texts mean nothing.
+    pub fn of_sole(&self, rows: &RecordBatch, book: &TrafficBook) -> Result<RecordBatch, EngineError> {
+        self.filled(rows, book, true)
+    }
+
+    fn filled(&self, rows: &RecordBatch, book: &TrafficBook, sole: bool) -> Result<RecordBatch, EngineError> {
+        let column = |(origin, field): (&Origin, &Arc<Field>)| -> Result<ArrayRef, EngineError> {
+            if sole && rows.column_by_name(origin.stored()).is_none() {
+                return Ok(new_null_array(field.data_type(), rows.num_rows()));
+            }
             Ok(match origin {
                 Origin::Stored(name) => Arc::clone(stored(rows, name)?),
                 Origin::Shop => {
@@ -230,12 +262,12 @@ impl EventColumns {
                     let values = traffic.values().as_string::<i32>();
                     let flags = values.iter().map(|hash| Ok(flag(&*book.verdict(hash.unwrap_or_default())?)));
                     let flags = flags.collect::<Result<Vec<bool>, EngineError>>()?;
-                    let by_row = traffic.keys().values().iter().map(|&key| Some(flags[key as usize]));
+                    let by_row = traffic.keys().iter().map(|key| key.map(|key| flags[key as usize]));
                     Arc::new(by_row.collect::<BooleanArray>())
                 }
             })
         };
-        let columns = self.origins.iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        let columns = self.origins.iter().zip(self.schema.fields()).map(column).collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }

@@ -1,7 +1,7 @@
 //! Persons whose rows lie in several places, or beside others': their rows are taken together, each row's person is looked
 //! up, and they are put in order.
 
-use std::{collections::HashMap, sync::atomic::Ordering};
+use std::collections::HashMap;
 
 use arrow::{
     array::{AsArray, RecordBatch},
@@ -15,8 +15,9 @@ use crate::{
     error::EngineError,
     people::{
         columns::stored,
-        lanes::{FileTraits, LaneReader, Lanes},
+        lanes::{FileTraits, Lanes},
         leaf,
+        reader::LaneReader,
         walk::{PersonFold, Walk, Who},
         whereabouts::Place,
     },
@@ -110,29 +111,30 @@ impl Walk<'_> {
         if !selection.selects_any() {
             return Ok(());
         }
-        let mut columns = self.plan.stored(&FileTraits { overlaps: true, ..FileTraits::default() });
-        let more = ["device", "device_place", "user"].into_iter().filter(|name| !columns.contains(name));
+        let mut columns = self.plan.stored(&FileTraits::default());
+        let more = ["key", "device", "device_place", "user"].into_iter().filter(|name| !columns.contains(name));
         columns.extend(more.collect::<Vec<_>>());
         let mut reader = LaneReader::new(self.plan, &self.ground.book, self.texts);
         let mut people = HashMap::new();
         for found in file.read_selected(group, Reading { columns: &columns, as_of }, selection)? {
             let found = found?;
-            self.rows_read.fetch_add(found.num_rows(), Ordering::Relaxed);
+            self.read(found.num_rows());
             let piece = reader.read(&found)?;
             people.clear();
-            let mut kept = Vec::with_capacity(piece.row.len());
-            for (position, &row) in (0_u32..).zip(&piece.row) {
+            let mut kept = Vec::with_capacity(piece.lanes.len());
+            for position in 0..piece.lanes.len() {
+                let row = piece.row_at(position);
                 let who = match by {
-                    Gathered::ByPerson => self.person_of(&found, row as usize, &mut people)?.map(Who::Person),
+                    Gathered::ByPerson => self.person_of(&found, row, &mut people)?.map(Who::Person),
                     Gathered::ByDevice => {
-                        let device = stored(&found, "device_place")?.as_primitive::<Int64Type>().value(row as usize);
+                        let device = stored(&found, "device_place")?.as_primitive::<Int64Type>().value(row);
                         (device != 0).then_some(Who::Device(device))
                     }
                     Gathered::Together => Some(Who::Device(0)),
                 };
                 if let Some(who) = who {
                     rows.who.push(who);
-                    kept.push(position);
+                    kept.push(position as u32);
                 }
             }
             let kept = piece.lanes.picked(&kept);

@@ -19,7 +19,7 @@ use crate::{
     error::EngineError,
     people::{
         columns::{Texts, stored},
-        hot::{HotLanes, KEYED},
+        hot::HotLanes,
         lanes::{FileTraits, LanePlan, Piece},
         signals::{KnownSignals, TrafficBook},
         spread::Spread,
@@ -28,6 +28,9 @@ use crate::{
     },
     period::{Days, Span},
 };
+
+/// Lower bits of a place that a cut between threads leaves out.
+const ROUNDED_BITS: u32 = 52;
 
 /// Events and people as of an instant.
 #[derive(Debug)]
@@ -42,8 +45,8 @@ pub struct Ground {
     pub book: TrafficBook,
     /// Every file with rows known by then.
     pub files: Vec<Arc<SortedFile>>,
-    /// Sorted files in lines: those of one line overlap in time, those of a later one are later.
-    lines: Vec<Vec<GroundFile>>,
+    /// Those that are sorted, by time.
+    sorted: Vec<GroundFile>,
     /// Tells channel rules apart.
     rules: u64,
     cache: Arc<GroundCache>,
@@ -64,14 +67,6 @@ pub struct GroundCache {
     whereabouts: Mutex<HashMap<String, Arc<Whereabouts>>>,
     signals: Arc<Mutex<KnownSignals>>,
     hot: HotLanes,
-}
-
-impl GroundFile {
-    /// The name under which its lanes are kept.
-    #[must_use]
-    pub fn hot_name(&self) -> String {
-        if self.traits.overlaps { format!("{}{KEYED}", self.file.entry.name) } else { self.file.entry.name.clone() }
-    }
 }
 
 impl Ground {
@@ -97,13 +92,17 @@ impl Ground {
             let found = cache.learn(&files)?;
             let mut whereabouts = Whereabouts::default();
             whereabouts.add_all(found.iter().map(AsRef::as_ref));
-            let sorted = files.iter().map(|file| file.entry.sorted());
+            let by_us = files.iter().map(|file| file.entry.sorted());
             let unordered: Vec<Arc<Whereabouts>> =
-                found.iter().zip(sorted).filter(|(_, sorted)| !sorted).map(|(found, _)| Arc::clone(found)).collect();
+                found.iter().zip(by_us).filter(|(_, sorted)| !sorted).map(|(found, _)| Arc::clone(found)).collect();
             let spread = Spread::find(&persons, &whereabouts, &unordered);
             let book = TrafficBook::new(channels, Arc::clone(&cache.signals));
-            let lines = in_lines(&files, &|file| cache.traits(file, &book))?;
-            Ok(Self { as_of, persons, spread, book, files, lines, rules, cache })
+            let mut sorted = Vec::new();
+            for file in files.iter().filter(|file| file.entry.sorted()) {
+                sorted.push(GroundFile { file: Arc::clone(file), traits: cache.traits(file, &book)? });
+            }
+            sorted.sort_by_key(|one| (one.file.entry.instants("occurred_at"), one.file.entry.name.clone()));
+            Ok(Self { as_of, persons, spread, book, files, sorted, rules, cache })
         });
         opened.await?
     }
@@ -130,10 +129,10 @@ impl Ground {
         let shape = self.shape(plan);
         let mut held = self.cache.hot.files(&shape, texts);
         // What is not all in force as of this instant is none of the file's own.
-        let here = self.lines.iter().flatten().filter(|file| !file.file.filtered(self.as_of));
-        let names: HashSet<String> = here.clone().map(GroundFile::hot_name).collect();
-        held.retain(|name, _| names.contains(name));
-        let missing: Vec<&GroundFile> = here.clone().filter(|file| !held.contains_key(&file.hot_name())).collect();
+        let here = self.sorted.iter().filter(|file| !file.file.filtered(self.as_of));
+        let names: HashSet<&str> = here.clone().map(|file| file.file.entry.name.as_str()).collect();
+        held.retain(|name, _| names.contains(name.as_str()));
+        let missing: Vec<&GroundFile> = here.clone().filter(|file| !held.contains_key(&file.file.entry.name)).collect();
         // All or nothing: what has no room would be read whole for nothing, again and again.
         let rows: usize = here.map(|file| file.file.entry.rows).sum();
         if missing.is_empty() || rows.saturating_mul(plan.row_bytes()) > self.cache.hot.bytes_max() {
@@ -150,10 +149,10 @@ impl Ground {
         format!("{:x} {}", self.rules, plan.shape())
     }
 
-    /// Sorted files, in lines by time.
+    /// Sorted files, by time.
     #[must_use]
-    pub fn lines(&self) -> &[Vec<GroundFile>] {
-        &self.lines
+    pub fn sorted(&self) -> &[GroundFile] {
+        &self.sorted
     }
 
     /// The days of every event, cut as the span says.
@@ -203,14 +202,13 @@ impl Ground {
     /// About `count` spans that have all places between them, with about as many rows in each.
     #[must_use]
     pub fn intervals(&self, count: usize) -> Vec<Interval> {
-        let mut starts: Vec<(i64, usize)> = self
-            .lines
-            .iter()
-            .flatten()
-            .flat_map(|file| {
-                (0..file.file.groups()).map(|group| (file.file.group_places(group).0, file.file.group_rows(group)))
-            })
-            .collect();
+        // Rounded down, so that files of one range, whose first places are near each other, are cut between.
+        let start = |place: i64| place >> ROUNDED_BITS << ROUNDED_BITS;
+        let groups = |one: &GroundFile| {
+            let file = Arc::clone(&one.file);
+            (0..file.groups()).map(move |group| (start(file.group_places(group).0), file.group_rows(group)))
+        };
+        let mut starts: Vec<(i64, usize)> = self.sorted.iter().flat_map(groups).collect();
         starts.sort_unstable();
         let rows: usize = starts.iter().map(|(_, rows)| rows).sum();
         let (mut before, mut cuts) = (0, vec![i64::MIN]);
@@ -256,7 +254,7 @@ impl GroundCache {
 
     fn traits(&self, file: &SortedFile, book: &TrafficBook) -> Result<FileTraits, EngineError> {
         let all_in_session = self.of(&file.entry.name).is_some_and(|found| !found.outside_sessions);
-        Ok(FileTraits { overlaps: false, all_counted: book.all_counted(&file.entry.name)?, all_in_session })
+        Ok(FileTraits { all_counted: book.all_counted(&file.entry.name)?, all_in_session })
     }
 
     fn of(&self, file: &str) -> Option<Arc<Whereabouts>> {
@@ -294,42 +292,4 @@ fn fingerprint(channels: &ChannelRules) -> u64 {
     let mut hasher = DefaultHasher::new();
     format!("{channels:?}").hash(&mut hasher);
     hasher.finish()
-}
-
-/// Files by time: a line ends where no file of it reaches the next one's first instant.
-fn in_lines(
-    files: &[Arc<SortedFile>],
-    traits: &dyn Fn(&SortedFile) -> Result<FileTraits, EngineError>,
-) -> Result<Vec<Vec<GroundFile>>, EngineError> {
-    let span =
-        |file: &SortedFile| file.entry.instants("occurred_at").unwrap_or((UtcMillis(i64::MIN), UtcMillis(i64::MAX)));
-    let places = |file: &SortedFile| file.entry.integers("place").unwrap_or((i64::MIN, i64::MAX));
-    let mut sorted: Vec<&Arc<SortedFile>> = files.iter().filter(|file| file.entry.sorted()).collect();
-    sorted.sort_by_key(|file| (span(file), file.entry.name.clone()));
-    let (mut lines, mut end): (Vec<Vec<&Arc<SortedFile>>>, _) = (Vec::new(), None);
-    for file in sorted {
-        let (first, last) = span(file);
-        match lines.last_mut().filter(|_| end >= Some(first)) {
-            Some(line) => line.push(file),
-            None => lines.push(vec![file]),
-        }
-        end = end.max(Some(last));
-    }
-    let meet = |a: (i64, i64), b: (i64, i64)| a.0 <= b.1 && b.0 <= a.1;
-    let met = |line: &[&Arc<SortedFile>], index: usize| {
-        let others = line.iter().enumerate().filter(|(other, _)| *other != index);
-        others.into_iter().any(|(_, other)| {
-            let (one, other) = (line[index], *other);
-            let times = |file: &SortedFile| (span(file).0.0, span(file).1.0);
-            meet(places(one), places(other)) && meet(times(one), times(other))
-        })
-    };
-    let line = |line: &Vec<&Arc<SortedFile>>| {
-        let file = |index: usize| {
-            let traits = FileTraits { overlaps: met(line, index), ..traits(line[index])? };
-            Ok(GroundFile { file: Arc::clone(line[index]), traits })
-        };
-        (0..line.len()).map(file).collect()
-    };
-    lines.iter().map(line).collect()
 }

@@ -90,7 +90,7 @@ impl HotLanes {
         for shape in kept.shapes.values_mut() {
             let before = shape.bytes;
             shape.files.retain(|name, piece| {
-                let stays = exists(name.split(KEYED).next().unwrap_or_default());
+                let stays = exists(name);
                 shape.bytes -= if stays { 0 } else { piece.bytes() };
                 stays
             });
@@ -99,9 +99,6 @@ impl HotLanes {
         kept.bytes -= freed;
     }
 }
-
-/// Follows the name of a file whose lanes have keys.
-pub const KEYED: char = '#';
 
 impl Kept {
     fn used(&mut self, shape: &str) -> &mut Shape {

@@ -188,7 +188,7 @@ impl Run {
             };
             let mut read = Vec::new();
             while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                read.push((file.hot_name(), Arc::new(walk.whole(file)?)));
+                read.push((file.file.entry.name.clone(), Arc::new(walk.whole(file)?)));
             }
             Ok(read)
         };

@@ -1,7 +1,7 @@
 //! Every person's events in order, out of sorted files: persons are merged, not rows.
 //!
-//! The least place of all files is next. Files whose times do not overlap are chained; only where slices of one person
-//! overlap in time are their rows put in order one by one.
+//! The least place of all files is next. A person's slices that follow each other in time are chained; only where they
+//! overlap are their rows put in order one by one, and only where rows of two files lie at one instant are keys read.
 
 use std::{
     collections::HashMap,
@@ -15,24 +15,23 @@ use std::{
 use datafusion::execution::memory_pool::MemoryReservation;
 
 use identity::PersonId;
-use lake::{Reading, Rows, SortedFile};
+use lake::Reading;
 
 use crate::{
     error::EngineError,
     people::{
         columns::Texts,
+        cursor::Cursor,
         ground::{Ground, GroundFile},
-        lanes::{LanePlan, LaneReader, Lanes, Piece},
+        lanes::{LanePlan, Lanes, Piece},
         leaf,
+        reader::LaneReader,
         whereabouts::Place,
     },
 };
 
 /// Persons between two looks at whether anybody still waits for the answer.
 const PERSONS_BETWEEN_LOOKS: usize = 512;
-
-/// Bytes of a decoded value, about.
-const DECODED_BYTES: usize = 8;
 
 /// Whose events a fold was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,7 +69,7 @@ pub struct Walk<'a> {
     pub texts: &'a Texts,
     /// True when nobody waits any more.
     pub stopped: &'a (dyn Fn() -> bool + Sync),
-    /// Files whose lanes are held in memory, by [`GroundFile::hot_name`].
+    /// Files whose lanes are held in memory, by name.
     pub held: &'a HashMap<String, Arc<Piece>>,
     /// Rows that were decoded.
     pub rows_read: &'a AtomicUsize,
@@ -89,76 +88,53 @@ pub struct Interval {
     pub last: Place,
 }
 
-/// Where a reader stands in one file.
-struct Cursor<'a> {
-    file: &'a SortedFile,
-    lane_reader: LaneReader<'a>,
-    next_group: usize,
-    rows: Option<Rows>,
-    columns: Vec<&'static str>,
-    piece: Arc<Piece>,
-    /// True where the piece is the whole file.
-    whole: bool,
-    /// The next of the piece's places.
-    next_run: usize,
-    /// The slice of the place at hand.
-    slice: Range<usize>,
-    place: Option<Place>,
-}
-
 impl Walk<'_> {
     /// Gives the fold every person of the interval whose rows lie at one place.
     ///
     /// # Errors
     /// [`EngineError`] where a file is damaged, or the question is stopped.
     pub fn plain(&self, interval: Interval, fold: &mut impl PersonFold) -> Result<(), EngineError> {
-        let mut lines: Vec<Vec<Cursor<'_>>> = Vec::new();
-        for line in self.ground.lines() {
-            let mut cursors = Vec::new();
-            for file in line {
-                let mut cursor = Cursor::new(file, self, interval);
-                cursor.advance(self, interval)?;
-                if cursor.place.is_some() {
-                    cursors.push(cursor);
-                }
-            }
-            if !cursors.is_empty() {
-                lines.push(cursors);
+        let mut cursors = Vec::new();
+        for file in self.ground.sorted() {
+            let mut cursor = Cursor::new(file, self, interval);
+            cursor.advance(self, interval)?;
+            if cursor.place.is_some() {
+                cursors.push(cursor);
             }
         }
         let exceptions = self.ground.spread.exceptions();
         let mut next_exception = exceptions.partition_point(|(place, _)| *place < interval.first);
-        let (mut persons, mut merged) = (0, Merged::default());
-        while let Some(place) = lines.iter().flatten().filter_map(|cursor| cursor.place).min() {
+        let (mut persons, mut among) = (0, Among::default());
+        while let Some(place) = cursors.iter().filter_map(|cursor| cursor.place).min() {
             persons += 1;
             if persons % PERSONS_BETWEEN_LOOKS == 0 {
                 self.look()?;
-                let read: usize = lines.iter().flatten().map(Cursor::bytes).sum();
+                let read: usize = cursors.iter().map(Cursor::bytes).sum();
                 leaf::account(self.memory, read + fold.bytes(), self.bytes_max)?;
+                cursors.retain(|cursor| cursor.place.is_some());
             }
             while exceptions.get(next_exception).is_some_and(|(exception, _)| *exception < place) {
                 next_exception += 1;
             }
             if exceptions.get(next_exception).is_some_and(|(exception, _)| *exception == place) {
-                for cursor in lines.iter_mut().flatten() {
+                for cursor in &mut cursors {
                     while cursor.place == Some(place) {
                         cursor.advance(self, interval)?;
                     }
                 }
                 continue;
             }
-            for line in &mut lines {
-                let mut here = line.iter_mut().filter(|cursor| cursor.place == Some(place));
-                let Some(one) = here.next() else { continue };
-                if here.next().is_none() {
-                    while one.place == Some(place) {
-                        fold.events(&one.piece.lanes, one.slice.clone());
-                        one.advance(self, interval)?;
+            if among.chained(&cursors, place) {
+                for &index in &among.order {
+                    let cursor = &mut cursors[index];
+                    while cursor.place == Some(place) {
+                        fold.events(&cursor.piece.lanes, cursor.slice.clone());
+                        cursor.advance(self, interval)?;
                     }
-                } else {
-                    merged.take(self, line, place, interval)?;
-                    fold.events(&merged.lanes, 0..merged.lanes.len());
                 }
+            } else {
+                let lanes = among.merged(self, &mut cursors, place, interval)?;
+                fold.events(&lanes, 0..lanes.len());
             }
             fold.end(Who::At(place))?;
         }
@@ -176,12 +152,17 @@ impl Walk<'_> {
             for rows in ground.file.read(group, Reading { columns: &columns, as_of: Some(self.ground.as_of) })? {
                 self.look()?;
                 let rows = rows?;
-                self.rows_read.fetch_add(rows.num_rows(), Ordering::Relaxed);
+                self.read(rows.num_rows());
                 all.append(&reader.read(&rows)?);
             }
         }
         all.shrink();
         Ok(all)
+    }
+
+    /// Counts rows that were decoded.
+    pub(super) fn read(&self, rows: usize) {
+        self.rows_read.fetch_add(rows, Ordering::Relaxed);
     }
 
     /// An error where nobody waits for the answer any more.
@@ -196,99 +177,73 @@ impl Walk<'_> {
     }
 }
 
-impl<'a> Cursor<'a> {
-    fn new(ground: &'a GroundFile, walk: &Walk<'a>, interval: Interval) -> Self {
-        let held = walk.held.get(&ground.hot_name());
-        let piece = held.cloned().unwrap_or_default();
-        Self {
-            whole: held.is_some(),
-            next_run: piece.places.partition_point(|place| *place < interval.first),
-            piece,
-            file: &ground.file,
-            columns: walk.plan.stored(&ground.traits),
-            lane_reader: LaneReader::new(walk.plan, &walk.ground.book, walk.texts),
-            next_group: 0,
-            rows: None,
-            slice: 0..0,
-            place: None,
-        }
-    }
-
-    /// Bytes of the rows at hand: decoded, and as lanes.
-    fn bytes(&self) -> usize {
-        if self.whole { 0 } else { DECODED_BYTES * self.columns.len() * self.piece.row.capacity() + self.piece.bytes() }
-    }
-
-    /// Moves on to the next place, or to more rows of the same.
-    fn advance(&mut self, walk: &Walk<'_>, interval: Interval) -> Result<(), EngineError> {
-        loop {
-            let run = self.next_run;
-            if let (Some(&place), Some(&end)) = (self.piece.places.get(run), self.piece.ends.get(run)) {
-                let start = run.checked_sub(1).and_then(|before| self.piece.ends.get(before)).copied().unwrap_or(0);
-                self.slice = start as usize..end as usize;
-                self.place = Some(place).filter(|place| *place <= interval.last);
-                self.next_run += usize::from(self.place.is_some());
-                return Ok(());
-            }
-            if self.whole || !self.load(walk, interval)? {
-                self.place = None;
-                return Ok(());
-            }
-            self.next_run = self.piece.places.partition_point(|place| *place < interval.first);
-        }
-    }
-
-    /// Decodes the next rows; false where there are none.
-    fn load(&mut self, walk: &Walk<'_>, interval: Interval) -> Result<bool, EngineError> {
-        loop {
-            if let Some(rows) = self.rows.as_mut().and_then(Iterator::next) {
-                let rows = rows?;
-                walk.rows_read.fetch_add(rows.num_rows(), Ordering::Relaxed);
-                walk.look()?;
-                self.piece = Arc::new(self.lane_reader.read(&rows)?);
-                return Ok(true);
-            }
-            let group = self.next_group;
-            if group == self.file.groups() || self.file.group_places(group).0 > interval.last {
-                return Ok(false);
-            }
-            self.next_group += 1;
-            if self.file.group_places(group).1 >= interval.first {
-                let reading = Reading { columns: &self.columns, as_of: Some(walk.ground.as_of) };
-                self.rows = Some(self.file.read(group, reading)?);
-            }
-        }
-    }
-}
-
-/// Rows of one person out of several files that overlap in time.
+/// The files in which one person's events lie, by time.
 #[derive(Default)]
-struct Merged {
-    lanes: Lanes,
-    together: Lanes,
+struct Among {
+    order: Vec<usize>,
 }
 
-impl Merged {
-    /// Takes all rows of the place from the cursors and puts them in order.
-    fn take(
-        &mut self,
+impl Among {
+    /// Finds the files that have events of the place, by the first of them. True where one follows the other: nothing of a
+    /// later file happened before or at the last instant of an earlier one.
+    fn chained(&mut self, cursors: &[Cursor<'_>], place: Place) -> bool {
+        self.order.clear();
+        let here = cursors.iter().enumerate().filter(|(_, cursor)| cursor.place == Some(place));
+        self.order.extend(here.map(|(index, _)| index));
+        let first = |index: usize| cursors[index].piece.lanes.at[cursors[index].slice.start];
+        if self.order.len() == 1 {
+            return true;
+        }
+        if !self.order.is_sorted_by_key(|index| first(*index)) {
+            self.order.sort_by_key(|index| first(*index));
+        }
+        self.order.windows(2).all(|pair| {
+            let before = &cursors[pair[0]];
+            !before.may_go_on() && before.piece.lanes.at[before.slice.end - 1] < first(pair[1])
+        })
+    }
+
+    /// Takes all events of the place from the cursors and puts them in order.
+    fn merged(
+        &self,
         walk: &Walk<'_>,
         cursors: &mut [Cursor<'_>],
         place: Place,
         interval: Interval,
-    ) -> Result<(), EngineError> {
-        self.together.clear();
-        for cursor in cursors.iter_mut() {
+    ) -> Result<Lanes, EngineError> {
+        let (mut parts, mut together, mut part_of) = (Vec::new(), Lanes::default(), Vec::new());
+        for &index in &self.order {
+            let cursor = &mut cursors[index];
             while cursor.place == Some(place) {
-                self.together.append(&cursor.piece.lanes, cursor.slice.clone());
-                // A file without keys shares no instant with another.
-                self.together.key.resize(self.together.len(), 0);
+                together.append(&cursor.piece.lanes, cursor.slice.clone());
+                part_of.resize(together.len(), (index, parts.len(), together.len() - cursor.slice.len()));
+                parts.push(cursor.part());
                 cursor.advance(walk, interval)?;
             }
         }
-        let mut order: Vec<u32> = (0..self.together.len() as u32).collect();
-        order.sort_by_key(|&row| (self.together.at[row as usize], self.together.key[row as usize]));
-        self.lanes = self.together.picked(&order);
-        Ok(())
+        if together.at.is_sorted_by(|a, b| a < b) {
+            return Ok(together);
+        }
+        // Those of one file are in order already, and stay so.
+        let mut order: Vec<u32> = (0..together.len() as u32).collect();
+        order.sort_by_key(|&row| together.at[row as usize]);
+        let mut start = 0;
+        while start < order.len() {
+            let at = together.at[order[start] as usize];
+            let tied = order[start..].iter().take_while(|row| together.at[**row as usize] == at).count();
+            let same = &mut order[start..start + tied];
+            start += tied;
+            let file = |row: u32| part_of[row as usize].0;
+            if same.iter().any(|row| file(*row) != file(same[0])) {
+                let key = |row: u32| -> Result<(u128, u32), EngineError> {
+                    let (_, part, first) = part_of[row as usize];
+                    Ok((parts[part].keys(walk)?[row as usize - first], row))
+                };
+                let mut keyed = same.iter().map(|row| key(*row)).collect::<Result<Vec<_>, _>>()?;
+                keyed.sort_unstable();
+                same.iter_mut().zip(keyed).for_each(|(row, (_, found))| *row = found);
+            }
+        }
+        Ok(together.picked(&order))
     }
 }
