@@ -12,6 +12,11 @@ pub mod visits;
 
 pub mod rows;
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
 use arrow::array::RecordBatch;
 use lake::Lake;
 use model::UtcMillis;
@@ -44,7 +49,13 @@ pub struct Derived {
     pub touches: Vec<TouchRow>,
     /// Credits of every house policy, by (policy, shop, order id, touch).
     pub credits: Vec<CreditRow>,
+    /// Tables that were asked for, by name.
+    made: Mutex<HashMap<String, RecordBatch>>,
 }
+
+/// The names of the derived tables.
+pub const TABLES: [&str; 10] =
+    ["carts", "claims", "costs", "credits", "ledger", "orders", "persons", "purchases", "sessions", "touches"];
 
 impl Derived {
     /// Derives everything from the facts known at `as_of`, by the channel rules and policies in force.
@@ -80,26 +91,32 @@ impl Derived {
         let by_person = visits::by_person(&facts);
         let touches = attribution::touches(&facts, &sessions, &by_person, platforms);
         let credits = attribution::credits(&touches, &orders, policies);
-        Self { as_of, facts, by_person, sessions, orders, set_aside, carts, touches, credits }
+        Self { as_of, facts, by_person, sessions, orders, set_aside, carts, touches, credits, made: Mutex::default() }
     }
 
-    /// The derived tables as SQL sees them, by name.
+    /// A derived table as SQL sees it; none where none has the name. Made once, when it is first asked for.
     ///
     /// # Errors
     /// [`EngineError::Table`] where rows cannot be arranged.
-    pub fn tables(&self) -> Result<Vec<(&'static str, RecordBatch)>, EngineError> {
-        Ok(vec![
-            ("persons", rows::persons(self)?),
-            ("sessions", rows::sessions(self)?),
-            ("orders", rows::orders(self)?),
-            ("ledger", rows::ledger(self)?),
-            ("carts", rows::carts(self)?),
-            ("purchases", seen::purchases(self)?),
-            ("touches", rows::touches(self)?),
-            ("credits", rows::credits(self)?),
-            ("claims", rows::claims(self)?),
-            ("costs", rows::costs(self)?),
-        ])
+    pub fn table(&self, name: &str) -> Result<Option<RecordBatch>, EngineError> {
+        if let Some(made) = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(Some(made.clone()));
+        }
+        let table = match name {
+            "persons" => rows::persons(self)?,
+            "sessions" => rows::sessions(self)?,
+            "orders" => rows::orders(self)?,
+            "ledger" => rows::ledger(self)?,
+            "carts" => rows::carts(self)?,
+            "purchases" => seen::purchases(self)?,
+            "touches" => rows::touches(self)?,
+            "credits" => rows::credits(self)?,
+            "claims" => rows::claims(self)?,
+            "costs" => rows::costs(self)?,
+            _ => return Ok(None),
+        };
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), table.clone());
+        Ok(Some(table))
     }
 
     /// A person's id as shown; none for [`load::NONE`].

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use datafusion::{
-    catalog::{CatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider},
+    catalog::TableProvider,
     common::TableReference,
     datasource::MemTable,
     error::DataFusionError,
@@ -27,12 +27,12 @@ use crate::{
     answer::{Answer, DefinitionStamp, Stamp},
     bridge,
     calls::{self, Call},
+    catalog::{self, EVENTS, Sources},
     compare, currency,
     derived::{self, Derived},
     error::EngineError,
     exchange::{self, Exchange},
     expansion::Expansion,
-    facts_table,
     in_force::{Decisions, InForce},
     metric, people,
     people_table::PeopleTable,
@@ -80,9 +80,6 @@ pub struct Engine {
     answering: Arc<Answering>,
     threads: Option<Runtime>,
 }
-
-/// Stored events with whose they are and what their signals mean, as SQL names them.
-const EVENTS: &str = "events";
 
 /// What one question needs.
 #[derive(Clone, Copy)]
@@ -343,7 +340,7 @@ impl Answering {
             true => Some(self.ground(moment, question.definitions_as_of, needs).await?),
             false => None,
         };
-        let context = self.context(moment, &references, !calls.is_empty(), ground.as_ref()).await?;
+        let context = self.context(moment, ground.as_ref())?;
         // Rates are read only for questions that may convert.
         let text = question.sql.to_lowercase();
         let converts = !calls.is_empty() || exchange::FUNCTIONS.iter().any(|name| text.contains(name));
@@ -432,45 +429,17 @@ impl Answering {
         Ok(Ground { in_force, derived, people, definitions_as_of: definitions_as_of.map(|_| decided.known_at) })
     }
 
-    /// A session that sees the tables that the statement names, as of the moment.
-    async fn context(
-        &self,
-        moment: Moment,
-        references: &[TableReference],
-        calls: bool,
-        ground: Option<&Ground>,
-    ) -> Result<SessionContext, EngineError> {
+    /// A session that sees every table as of the moment.
+    fn context(&self, moment: Moment, ground: Option<&Ground>) -> Result<SessionContext, EngineError> {
         let context = SessionContext::new_with_state(self.base.clone());
-        let catalog = datafusion::catalog::MemoryCatalogProvider::new();
-        let all = calls || references.iter().any(lists_tables);
-        let public = MemorySchemaProvider::new();
-        if let Some(derived) = ground.and_then(|ground| ground.derived.as_ref()) {
-            for (name, batch) in derived.tables()? {
-                let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
-                public.register_table(name.to_owned(), Arc::new(table))?;
-            }
-        }
-        if let Some(people) = ground.and_then(|ground| ground.people.as_ref()) {
-            let snapshot = self.lake.snapshot(Table::Events).await?;
-            let stored = facts_table::provider(&self.lake, &snapshot, moment.known_at)?;
-            let events = people::table::provider(stored, people, &self.settings.shop_by_web_source)?;
-            public.register_table(EVENTS.to_owned(), events)?;
-        }
-        catalog.register_schema("public", Arc::new(public))?;
-        for schema in ["raw", "facts"] {
-            let provider = MemorySchemaProvider::new();
-            for table in Table::ALL.into_iter().filter(|table| table.sql_name().0 == schema) {
-                let (_, name) = table.sql_name();
-                let named = |r: &TableReference| r.schema() == Some(schema) && r.table() == name;
-                if all || references.iter().any(named) {
-                    let snapshot = self.lake.snapshot(table).await?;
-                    let rows = facts_table::provider(&self.lake, &snapshot, moment.known_at)?;
-                    provider.register_table(name.to_owned(), rows)?;
-                }
-            }
-            catalog.register_schema(schema, Arc::new(provider))?;
-        }
-        context.register_catalog("tributary", Arc::new(catalog));
+        let sources = Sources {
+            lake: Arc::clone(&self.lake),
+            settings: self.settings.clone(),
+            moment,
+            derived: ground.and_then(|ground| ground.derived.clone()),
+            people: ground.and_then(|ground| ground.people.clone()),
+        };
+        context.register_catalog("tributary", catalog::catalog(&sources)?);
         Ok(context)
     }
 
@@ -519,11 +488,10 @@ impl Answering {
         sql: &str,
         stamp: &mut Stamp,
     ) -> Result<Arc<dyn TableProvider>, EngineError> {
-        let context = self.context(asked.moment, &[], true, Some(asked.ground)).await?;
+        let context = self.context(asked.moment, Some(asked.ground))?;
         let zone = model::time::zone(&self.settings.zone)
             .map_err(|error| EngineError::Asked { message: error.to_string() })?;
         for (name, batch) in currency::tables(asked.ground.derived()?, asked.exchange, to, &zone)? {
-            context.deregister_table(name)?;
             context.register_batch(name, batch)?;
         }
         let frame = context.sql(sql).await?;

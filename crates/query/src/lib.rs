@@ -1,7 +1,8 @@
 //! Answers: SQL and metric questions over the lake, as of any published instant, each with its stamp.
 //!
 //! In reading order: [`engine`] (a question comes in), [`answer`] (what goes out, or [`error`]), [`in_force`] (the
-//! definitions as of an instant), [`calls`] (table functions with named arguments), [`facts_table`] (stored tables),
+//! definitions as of an instant), [`calls`] (table functions with named arguments), `catalog` (the tables that a question
+//! sees), [`facts_table`] (stored ones),
 //! [`derived`] (persons, sessions, orders, ledger, touches, credits: pure functions of the facts at an instant),
 //! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), [`window_funnel`] (funnels
 //! over rows of one's own), `people` (everybody's events in order, folded where they lie), and the questions that have a
@@ -12,6 +13,7 @@ pub mod engine;
 
 pub mod answer;
 pub mod calls;
+mod catalog;
 pub mod error;
 pub mod in_force;
 
