@@ -18,7 +18,7 @@ fn rejected() -> BTreeSet<String> {
 fn build((edges, witnesses, order_devices): &World) -> Persons {
     let shops = BTreeMap::from([("web".to_owned(), "shop".to_owned())]);
     Persons::build(&IdentityInput {
-        edges,
+        edges: &edges.iter().collect(),
         witnesses,
         order_devices,
         shop_by_web_source: &shops,
