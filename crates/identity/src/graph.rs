@@ -78,7 +78,10 @@ impl<'a> Graph<'a> {
 
     /// The kind of a node.
     pub(crate) fn kind(&self, number: u32) -> NodeKind {
-        self.name(number).kind
+        match number.checked_sub(self.edges.names().len()) {
+            Some(other) => self.others.kind(other),
+            None => self.edges.names().kind(number),
+        }
     }
 
     /// True where a node stands for nobody.

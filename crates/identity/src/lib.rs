@@ -14,6 +14,7 @@ pub mod hubs;
 
 mod graph;
 mod names;
+mod slots;
 
 pub use edges::Edges;
 pub use hubs::{Hub, HubReason};

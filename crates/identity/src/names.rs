@@ -1,17 +1,13 @@
 //! Nodes by number: the texts of each are held once, one after the other, however many edges name it.
 
-use std::hash::{BuildHasher, RandomState};
-
 use model::{Node, NodeKind};
 
-/// A slot without a number.
-const FREE: u32 = u32::MAX;
-const SLOTS_MIN: usize = 16;
+use crate::slots::Slots;
 
 /// A node as it lies in [`Names`], in the order of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Name<'a> {
-    pub(crate) kind: NodeKind,
+    kind: NodeKind,
     scope: &'a str,
     id: &'a str,
 }
@@ -24,9 +20,7 @@ pub(crate) struct Names {
     texts: String,
     /// By number: where in `texts` its scope ends, and where its id does.
     ends: Vec<(usize, usize)>,
-    /// Numbers, each in the first slot that was free from the one of its hash on. At least a quarter is free.
-    slots: Vec<u32>,
-    hasher: RandomState,
+    numbers: Slots,
 }
 
 impl Names {
@@ -37,27 +31,31 @@ impl Names {
 
     /// The number of a node; a new one where it was not met yet.
     pub(crate) fn number(&mut self, name: Name<'_>) -> u32 {
-        if 4 * (self.kinds.len() + 1) > 3 * self.slots.len() {
-            self.widen();
+        if let Some(known) = self.find(name) {
+            return known;
         }
-        let slot = self.slot(name);
-        if self.slots[slot] == FREE {
-            self.slots[slot] = self.len();
-            self.kinds.push(name.kind);
-            self.texts.push_str(name.scope);
-            let scope_end = self.texts.len();
-            self.texts.push_str(name.id);
-            self.ends.push((scope_end, self.texts.len()));
+        let number = self.len();
+        self.kinds.push(name.kind);
+        self.texts.push_str(name.scope);
+        let scope_end = self.texts.len();
+        self.texts.push_str(name.id);
+        self.ends.push((scope_end, self.texts.len()));
+        if self.numbers.is_full(self.kinds.len()) {
+            self.numbers = Slots::of(self.iter());
+        } else {
+            self.numbers.put(name, number);
         }
-        self.slots[slot]
+        number
     }
 
     /// The number of a node that was met.
     pub(crate) fn find(&self, name: Name<'_>) -> Option<u32> {
-        if self.slots.is_empty() {
-            return None;
-        }
-        Some(self.slots[self.slot(name)]).filter(|&number| number != FREE)
+        self.numbers.find(name, |number| self.name(number) == name)
+    }
+
+    /// The kind of the node with a number that was given out.
+    pub(crate) fn kind(&self, number: u32) -> NodeKind {
+        self.kinds[number as usize]
     }
 
     /// The node with a number that was given out.
@@ -69,7 +67,7 @@ impl Names {
     }
 
     /// Every node, by number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Name<'_>> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Name<'_>> {
         (0..self.len()).map(|number| self.name(number))
     }
 
@@ -78,24 +76,6 @@ impl Names {
         self.kinds.shrink_to_fit();
         self.texts.shrink_to_fit();
         self.ends.shrink_to_fit();
-    }
-
-    /// The slot in which the node's number is, or belongs.
-    fn slot(&self, name: Name<'_>) -> usize {
-        let last = self.slots.len() - 1;
-        let mut slot = self.hasher.hash_one(name) as usize & last;
-        while self.slots[slot] != FREE && self.name(self.slots[slot]) != name {
-            slot = (slot + 1) & last;
-        }
-        slot
-    }
-
-    fn widen(&mut self) {
-        self.slots = vec![FREE; SLOTS_MIN.max(2 * self.slots.len())];
-        for number in 0..self.len() {
-            let slot = self.slot(self.name(number));
-            self.slots[slot] = number;
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     graph::{Graph, Neighbours, is_known},
     hubs::{Hub, HubReason, find_hubs},
     input::{IdentityInput, is_rejected},
+    slots::Slots,
 };
 
 /// A person: the kind and hash of the least node. The same at every instant at which that node is the least.
@@ -32,10 +33,9 @@ pub struct Persons {
     persons: Vec<PersonId>,
     /// By person: where its nodes end.
     ends: Vec<usize>,
-    /// Hashes of all nodes, ascending.
+    /// By position: the node's hash.
     hashes: Vec<u128>,
-    /// Positions in the order of `hashes`.
-    position_by_hash: Vec<u32>,
+    positions: Slots,
     followed: Neighbours,
     hubs: Vec<Hub>,
     rejected_ids: BTreeSet<String>,
@@ -56,16 +56,17 @@ impl Persons {
         let alone: Vec<PersonId> = graph.numbers().map(|number| PersonId::of(&graph.name(number).to_node())).collect();
         let (persons, person_by_number) = components(&alone, &followed);
         let mut order: Vec<u32> = graph.numbers().collect();
-        order.sort_unstable_by_key(|&number| (person_by_number[number as usize], graph.name(number)));
+        order.sort_unstable_by(|&a, &b| {
+            let persons = person_by_number[a as usize].cmp(&person_by_number[b as usize]);
+            persons.then_with(|| graph.name(a).cmp(&graph.name(b)))
+        });
         let mut position_by_number = vec![0; order.len()];
         for (position, &number) in (0..).zip(&order) {
             position_by_number[number as usize] = position;
         }
         let position = |number: u32| position_by_number[number as usize];
-        let mut by_hash: Vec<(u128, u32)> =
-            alone.iter().zip(&position_by_number).map(|(id, &position)| (id.hash, position)).collect();
-        by_hash.sort_unstable();
-        let (hashes, position_by_hash) = by_hash.into_iter().unzip();
+        let hashes: Vec<u128> = order.iter().map(|&number| alone[number as usize].hash).collect();
+        drop(alone);
 
         let person_by_position: Vec<u32> = order.iter().map(|&number| person_by_number[number as usize]).collect();
         let mut end = 0;
@@ -77,8 +78,8 @@ impl Persons {
             nodes: order.iter().map(|&number| graph.name(number).to_node()).collect(),
             ends: ends.collect(),
             persons,
+            positions: Slots::of(hashes.iter()),
             hashes,
-            position_by_hash,
             followed: Neighbours::new(order.len(), followed.iter().map(|&(a, b)| (position(a), position(b)))),
             person_by_position,
             hubs,
@@ -157,7 +158,7 @@ impl Persons {
 
     /// The position of a node by the person that it is when it is alone.
     fn position(&self, alone: PersonId) -> Option<u32> {
-        self.hashes.binary_search(&alone.hash).ok().map(|place| self.position_by_hash[place])
+        self.positions.find(alone.hash, |position| self.hashes[position as usize] == alone.hash)
     }
 
     fn nodes_of(&self, person: usize) -> &[Node] {
