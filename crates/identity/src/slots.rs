@@ -10,15 +10,22 @@ const SLOTS_MIN: usize = 16;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Slots {
     /// A power of two of them, or none at all. At least a quarter is free.
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     hasher: RandomState,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// Upper half of the hash: tells most strangers apart without asking whose number it is.
+    tag: u32,
+    number: u32,
 }
 
 impl Slots {
     /// The numbers from 0 on for some keys, no two of them equal.
     pub(crate) fn of<K: Hash>(keys: impl ExactSizeIterator<Item = K>) -> Self {
         let wanted = (keys.len() * 4 / 3 + 1).next_power_of_two().max(SLOTS_MIN);
-        let mut slots = Self { slots: vec![FREE; wanted], hasher: RandomState::new() };
+        let mut slots = Self { slots: vec![Slot { tag: 0, number: FREE }; wanted], hasher: RandomState::new() };
         for (number, key) in (0..).zip(keys) {
             slots.put(key, number);
         }
@@ -32,23 +39,29 @@ impl Slots {
 
     /// The number of a key: the one of which `is` says that it stands for it.
     pub(crate) fn find<K: Hash>(&self, key: K, is: impl Fn(u32) -> bool) -> Option<u32> {
-        self.from(key).map(|slot| self.slots[slot]).take_while(|&number| number != FREE).find(|&number| is(number))
+        let hash = self.hasher.hash_one(key);
+        let mut taken = self.from(hash).map(|at| self.slots[at]).take_while(|slot| slot.number != FREE);
+        taken.find(|slot| slot.tag == tag(hash) && is(slot.number)).map(|slot| slot.number)
     }
 
     /// Puts the number of a key that has none yet. There must be room for it.
     pub(crate) fn put<K: Hash>(&mut self, key: K, number: u32) {
-        let free = self.from(key).find(|&slot| self.slots[slot] == FREE);
-        if let Some(slot) = free {
-            self.slots[slot] = number;
+        let hash = self.hasher.hash_one(key);
+        let free = self.from(hash).find(|&at| self.slots[at].number == FREE);
+        if let Some(at) = free {
+            self.slots[at] = Slot { tag: tag(hash), number };
         }
     }
 
-    /// Every slot, from the one of the key's hash on.
-    fn from<K: Hash>(&self, key: K) -> impl Iterator<Item = usize> + use<K> {
+    /// Every slot, from the one of the hash on.
+    fn from(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
         let count = self.slots.len();
-        let first = self.hasher.hash_one(key) as usize;
-        (0..count).map(move |step| first.wrapping_add(step) & (count - 1))
+        (0..count).map(move |step| (hash as usize).wrapping_add(step) & (count - 1))
     }
+}
+
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 #[cfg(test)]
