@@ -1,39 +1,38 @@
-//! The graph of distinct pairs: nodes interned once, stewards' decisions applied, unlinked pairs left out.
+//! The graph of distinct pairs: what edges, witnesses and order documents join, without what stewards have parted.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Digest, Edge, EdgeRule, Node, NodeKind, UtcMillis, WitnessKind};
+use model::{Node, NodeKind, WitnessKind};
 
-use crate::input::{IdentityInput, is_rejected};
+use crate::{
+    edges::{Edges, Pair, ordered},
+    input::{IdentityInput, is_rejected},
+    names::{Name, Names},
+};
 
-const DAY_MS: i64 = 24 * UtcMillis::HOUR_MS;
-
-/// Two nodes by their positions, the smaller first.
-pub(crate) type Pair = (u32, u32);
-
-/// A known id met another node on one UTC day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Meeting {
-    /// Position of the known id.
-    pub(crate) known: u32,
-    /// Position of the node at the edge's other end.
+/// A node met another on one UTC day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Met {
+    /// Number of the node.
+    pub(crate) who: u32,
+    /// Number of the node at the edge's other end.
     pub(crate) other: u32,
     /// Days since 1970-01-01 in UTC.
-    pub(crate) utc_day: i64,
+    pub(crate) utc_day: i32,
 }
 
-/// Nodes and the pairs that hold between them.
-pub(crate) struct Graph {
-    /// Every node that an edge names, hubs and rejected ids included; a position in this list is a node's number.
-    pub(crate) nodes: Vec<Node>,
-    /// By position: the id stands for nobody.
-    pub(crate) rejected: Vec<bool>,
-    /// Distinct pairs with an edge that no steward has parted, ascending.
+/// Nodes by number, hubs and rejected ids included, and the pairs that hold between them.
+pub(crate) struct Graph<'a> {
+    /// Their nodes are the first.
+    edges: &'a Edges,
+    /// Nodes that no edge names, numbered on from there.
+    others: Names,
+    /// By number: the id stands for nobody.
+    rejected: Vec<bool>,
+    /// Distinct pairs that no steward has parted, ascending.
     pub(crate) pairs: Vec<Pair>,
     /// Pairs that a steward has parted.
-    pub(crate) unlinked: BTreeSet<Pair>,
-    /// The days on which known ids met others, without those of unlinked pairs.
-    pub(crate) meetings: Vec<Meeting>,
+    unlinked: BTreeSet<Pair>,
 }
 
 /// For each node the nodes next to it.
@@ -43,66 +42,89 @@ pub(crate) struct Neighbours {
     flat: Vec<u32>,
 }
 
-/// Positions by node, given out in the order of first mention.
-#[derive(Default)]
-struct Interner<'a> {
-    positions: HashMap<&'a Node, u32>,
-    nodes: Vec<&'a Node>,
-}
-
-impl Graph {
+impl<'a> Graph<'a> {
     /// Reads every kind of edge.
-    pub(crate) fn new(input: &IdentityInput<'_>) -> Self {
-        let witnessed = witnessed_orders(input);
-        let mut interner = Interner::default();
-        let mut pairs: Vec<Pair> = Vec::with_capacity(input.edges.len());
+    pub(crate) fn new(input: &IdentityInput<'a>) -> Self {
+        let edges = input.edges;
+        let (pairs, unlinked) = (edges.pairs(), edges.unlinked());
+        let mut graph = Self { edges, others: Names::default(), rejected: Vec::new(), pairs, unlinked };
         for (order, device) in input.order_devices {
-            pairs.extend(interner.pair(order, device));
+            graph.join(order, device);
         }
-        for (order, device) in &witnessed {
-            pairs.extend(interner.pair(order, device));
+        for (order, device) in &witnessed_orders(input) {
+            graph.join(order, device);
         }
-        let unlinked = parted_by_stewards(input.edges, &mut interner);
-        let mut meetings = Vec::new();
-        for edge in input.edges.iter().filter(|edge| edge.rule != EdgeRule::StewardUnlink) {
-            let Some(pair) = interner.pair(&edge.a, &edge.b).filter(|pair| !unlinked.contains(pair)) else { continue };
-            pairs.push(pair);
-            meetings.extend(meetings_of(edge, &mut interner));
-        }
+        let Self { unlinked, pairs, .. } = &mut graph;
         pairs.retain(|pair| !unlinked.contains(pair));
         pairs.sort_unstable();
         pairs.dedup();
-        meetings.sort_unstable();
-        meetings.dedup();
-        let rejected = interner.nodes.iter().map(|node| is_rejected(node, input.rejected_ids)).collect();
-        Self { nodes: interner.nodes.into_iter().cloned().collect(), rejected, pairs, unlinked, meetings }
+        let stands_for_nobody = |number| is_rejected(&graph.name(number).to_node(), input.rejected_ids);
+        graph.rejected = graph.numbers().map(stands_for_nobody).collect();
+        graph
     }
 
-    /// The kind of the node at `position`.
-    pub(crate) fn kind(&self, position: u32) -> NodeKind {
-        self.nodes[position as usize].kind
+    /// The numbers of all nodes.
+    pub(crate) fn numbers(&self) -> std::ops::Range<u32> {
+        0..self.edges.names().len() + self.others.len()
     }
 
-    /// True where the node at `position` stands for nobody.
-    pub(crate) fn is_rejected(&self, position: u32) -> bool {
-        self.rejected[position as usize]
+    /// The node with a number.
+    pub(crate) fn name(&self, number: u32) -> Name<'_> {
+        match number.checked_sub(self.edges.names().len()) {
+            Some(other) => self.others.name(other),
+            None => self.edges.names().name(number),
+        }
     }
 
-    /// True where the node at `position` is a user, a customer or a contact, and stands for somebody.
-    pub(crate) fn is_known_id(&self, position: u32) -> bool {
-        is_known(self.kind(position)) && !self.is_rejected(position)
+    /// The kind of a node.
+    pub(crate) fn kind(&self, number: u32) -> NodeKind {
+        match number.checked_sub(self.edges.names().len()) {
+            Some(other) => self.others.kind(other),
+            None => self.edges.names().kind(number),
+        }
+    }
+
+    /// True where a node stands for nobody.
+    pub(crate) fn is_rejected(&self, number: u32) -> bool {
+        self.rejected[number as usize]
+    }
+
+    /// True where a node is a user, a customer or a contact, and stands for somebody.
+    pub(crate) fn is_known_id(&self, number: u32) -> bool {
+        is_known(self.kind(number)) && !self.is_rejected(number)
     }
 
     /// True where a steward has parted the two.
     pub(crate) fn is_unlinked(&self, one: u32, other: u32) -> bool {
         self.unlinked.contains(&ordered(one, other))
     }
+
+    /// Who met whom on which UTC day: each edge once from either end, without unlinked pairs, in no order.
+    pub(crate) fn meetings(&self) -> impl Iterator<Item = Met> {
+        let joined = self.edges.meetings().iter().filter(|meeting| !self.unlinked.contains(&meeting.pair()));
+        joined.flat_map(|meeting| {
+            let ((a, b), utc_day) = (meeting.pair(), meeting.utc_day);
+            [Met { who: a, other: b, utc_day }, Met { who: b, other: a, utc_day }]
+        })
+    }
+
+    fn join(&mut self, a: &Node, b: &Node) {
+        let (a, b) = (self.number(a), self.number(b));
+        if a != b {
+            self.pairs.push(ordered(a, b));
+        }
+    }
+
+    fn number(&mut self, node: &Node) -> u32 {
+        let (name, of_edges) = (Name::of(node), self.edges.names());
+        of_edges.find(name).unwrap_or_else(|| of_edges.len() + self.others.number(name))
+    }
 }
 
 impl Neighbours {
     /// Lists both ends of each pair under the other.
-    pub(crate) fn new(node_count: usize, pairs: &[Pair]) -> Self {
-        let mut both: Vec<Pair> = pairs.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).collect();
+    pub(crate) fn new(node_count: usize, pairs: impl Iterator<Item = Pair>) -> Self {
+        let mut both: Vec<Pair> = pairs.flat_map(|(a, b)| [(a, b), (b, a)]).collect();
         both.sort_unstable();
         let mut ends = vec![0; node_count];
         for &(node, _) in &both {
@@ -116,26 +138,11 @@ impl Neighbours {
         Self { ends, flat: both.into_iter().map(|(_, next)| next).collect() }
     }
 
-    /// Positions of the nodes next to the one at `position`, ascending.
-    pub(crate) fn of(&self, position: u32) -> &[u32] {
-        let position = position as usize;
-        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.flat[start..self.ends[position]]
-    }
-}
-
-impl<'a> Interner<'a> {
-    fn position(&mut self, node: &'a Node) -> u32 {
-        *self.positions.entry(node).or_insert_with(|| {
-            self.nodes.push(node);
-            u32::try_from(self.nodes.len() - 1).expect("four thousand million nodes do not fit in memory")
-        })
-    }
-
-    /// The pair of two nodes; none for a node and itself.
-    fn pair(&mut self, a: &'a Node, b: &'a Node) -> Option<Pair> {
-        let (a, b) = (self.position(a), self.position(b));
-        (a != b).then(|| ordered(a, b))
+    /// The nodes next to one, ascending.
+    pub(crate) fn of(&self, node: u32) -> &[u32] {
+        let node = node as usize;
+        let start = node.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.flat[start..self.ends[node]]
     }
 }
 
@@ -159,30 +166,4 @@ fn witnessed_orders<'a>(input: &IdentityInput<'a>) -> Vec<(Node, &'a Node)> {
         .filter(|(_, devices)| devices.len() == 1)
         .filter_map(|((shop, id), devices)| Some((Node::order(shop, id), devices.into_iter().next()?)))
         .collect()
-}
-
-/// The pairs whose latest steward's decision, by (instant, key), is an unlink.
-fn parted_by_stewards<'a>(edges: &'a [Edge], interner: &mut Interner<'a>) -> BTreeSet<Pair> {
-    let mut latest: BTreeMap<Pair, (UtcMillis, Digest, i32, EdgeRule)> = BTreeMap::new();
-    for edge in edges.iter().filter(|edge| matches!(edge.rule, EdgeRule::StewardLink | EdgeRule::StewardUnlink)) {
-        let Some(pair) = interner.pair(&edge.a, &edge.b) else { continue };
-        let decision = (edge.meta.occurred_at, edge.meta.key, edge.meta.ordinal, edge.rule);
-        latest.entry(pair).and_modify(|known| *known = decision.max(*known)).or_insert(decision);
-    }
-    latest.into_iter().filter(|(_, decision)| decision.3 == EdgeRule::StewardUnlink).map(|(pair, _)| pair).collect()
-}
-
-/// What an edge says about the days of its known ends.
-fn meetings_of<'a>(edge: &'a Edge, interner: &mut Interner<'a>) -> Vec<Meeting> {
-    let utc_day = edge.meta.occurred_at.0.div_euclid(DAY_MS);
-    let (a, b) = (interner.position(&edge.a), interner.position(&edge.b));
-    [(&edge.a, a, b), (&edge.b, b, a)]
-        .into_iter()
-        .filter(|(node, ..)| is_known(node.kind))
-        .map(|(_, known, other)| Meeting { known, other, utc_day })
-        .collect()
-}
-
-fn ordered(a: u32, b: u32) -> Pair {
-    (a.min(b), a.max(b))
 }

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Edge, Node, Witness};
+use model::{Node, Witness};
+
+use crate::edges::Edges;
 
 /// Everything that persons are a function of. The caller has cut it at its instant.
 #[derive(Debug, Clone, Copy)]
 pub struct IdentityInput<'a> {
-    /// Edges, stewards' decisions among them, in any order and with any copies.
-    pub edges: &'a [Edge],
+    /// Edges, stewards' decisions among them.
+    pub edges: &'a Edges,
     /// Witnesses; only those of order ids are read.
     pub witnesses: &'a [Witness],
     /// Order and the device that the shop's own script wrote on its document.

@@ -1,17 +1,22 @@
 //! Who is who: edges known at an instant become persons (`docs/semantics.md`, section 4).
 //!
-//! In reading order: what is read ([`input`]), what comes out ([`persons`]), and the two steps between: the graph of
-//! distinct pairs, and the hubs in it that are not followed. Everything is a pure function of the set of edges: neither
+//! In reading order: what is read ([`input`], and what is kept of [`edges`]), what comes out ([`persons`]), and the two
+//! steps between: the graph of distinct pairs, and the hubs in it that are not followed. Everything is a pure function of the set of edges: neither
 //! their order nor their number of copies can be seen in the answer.
 
 pub mod input;
+
+pub mod edges;
 
 pub mod persons;
 
 pub mod hubs;
 
 mod graph;
+mod names;
+mod slots;
 
+pub use edges::Edges;
 pub use hubs::{Hub, HubReason};
 pub use input::{HubLimits, IdentityInput, default_rejected_ids, is_rejected};
 pub use persons::{PersonId, Persons};

@@ -1,13 +1,15 @@
 //! Persons: the connected components of the edges, hubs apart.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::{Node, NodeKind};
 
 use crate::{
-    graph::{Graph, Neighbours, Pair, is_known},
-    hubs::{Hub, find_hubs},
+    edges::Pair,
+    graph::{Graph, Neighbours, is_known},
+    hubs::{Hub, HubReason, find_hubs},
     input::{IdentityInput, is_rejected},
+    slots::Slots,
 };
 
 /// A person: the kind and hash of the least node. The same at every instant at which that node is the least.
@@ -20,12 +22,20 @@ pub struct PersonId {
 }
 
 /// Who is who at one instant.
+///
+/// Nodes are told apart by their 128-bit hashes, as persons are by theirs: that two nodes share one is ruled out.
 #[derive(Debug, Clone)]
 pub struct Persons {
-    positions: HashMap<Node, u32>,
+    /// Every node that an edge names, person by person; a place in this list is a node's position.
     nodes: Vec<Node>,
-    person_by_position: Vec<PersonId>,
-    members: BTreeMap<PersonId, Vec<Node>>,
+    person_by_position: Vec<u32>,
+    /// Ascending; a place in this list is a person's number.
+    persons: Vec<PersonId>,
+    /// By person: where its nodes end.
+    ends: Vec<usize>,
+    /// By position: the node's hash.
+    hashes: Vec<u128>,
+    positions: Slots,
     followed: Neighbours,
     hubs: Vec<Hub>,
     rejected_ids: BTreeSet<String>,
@@ -36,28 +46,42 @@ impl Persons {
     #[must_use]
     pub fn build(input: &IdentityInput<'_>) -> Self {
         let graph = Graph::new(input);
-        let neighbours = Neighbours::new(graph.nodes.len(), &graph.pairs);
+        let neighbours = Neighbours::new(graph.numbers().len(), graph.pairs.iter().copied());
         let reasons = find_hubs(&graph, &neighbours, input.limits);
-        let is_hub = |position: u32| reasons[position as usize].is_some();
-        let followed: Vec<Pair> = graph.pairs.iter().copied().filter(|&(a, b)| !is_hub(a) && !is_hub(b)).collect();
+        let hubs = named(&graph, &neighbours, &reasons);
+        drop(neighbours);
+        let is_followed = |&(a, b): &Pair| !reasons.contains_key(&a) && !reasons.contains_key(&b);
+        let followed: Vec<Pair> = graph.pairs.iter().copied().filter(is_followed).collect();
 
-        let named = |positions: &[u32]| sorted(positions.iter().map(|&p| graph.nodes[p as usize].clone()));
-        let hubs = sorted((0_u32..).zip(&graph.nodes).zip(&reasons).filter_map(|((position, node), reason)| {
-            Some(Hub { node: node.clone(), reason: (*reason)?, linked: named(neighbours.of(position)) })
-        }));
-
-        let person_by_position = least_of_components(&graph.nodes, &followed);
-        let mut members: BTreeMap<PersonId, Vec<Node>> = BTreeMap::new();
-        for (node, person) in graph.nodes.iter().zip(&person_by_position) {
-            members.entry(*person).or_default().push(node.clone());
+        let alone: Vec<PersonId> = graph.numbers().map(|number| PersonId::of(&graph.name(number).to_node())).collect();
+        let (persons, person_by_number) = components(&alone, &followed);
+        let mut order: Vec<u32> = graph.numbers().collect();
+        order.sort_unstable_by(|&a, &b| {
+            let persons = person_by_number[a as usize].cmp(&person_by_number[b as usize]);
+            persons.then_with(|| graph.name(a).cmp(&graph.name(b)))
+        });
+        let mut position_by_number = vec![0; order.len()];
+        for (position, &number) in (0..).zip(&order) {
+            position_by_number[number as usize] = position;
         }
-        members.values_mut().for_each(|nodes| nodes.sort_unstable());
+        let position = |number: u32| position_by_number[number as usize];
+        let hashes: Vec<u128> = order.iter().map(|&number| alone[number as usize].hash).collect();
+        drop(alone);
+
+        let person_by_position: Vec<u32> = order.iter().map(|&number| person_by_number[number as usize]).collect();
+        let mut end = 0;
+        let ends = person_by_position.chunk_by(|a, b| a == b).map(|nodes| {
+            end += nodes.len();
+            end
+        });
         Self {
-            positions: graph.nodes.iter().cloned().zip(0_u32..).collect(),
-            followed: Neighbours::new(graph.nodes.len(), &followed),
-            nodes: graph.nodes,
+            nodes: order.iter().map(|&number| graph.name(number).to_node()).collect(),
+            ends: ends.collect(),
+            persons,
+            positions: Slots::of(hashes.iter()),
+            hashes,
+            followed: Neighbours::new(order.len(), followed.iter().map(|&(a, b)| (position(a), position(b)))),
             person_by_position,
-            members,
             hubs,
             rejected_ids: input.rejected_ids.clone(),
         }
@@ -66,7 +90,9 @@ impl Persons {
     /// The person of a node. A node that no edge names is a person of its own, and so is a hub.
     #[must_use]
     pub fn person_of(&self, node: &Node) -> PersonId {
-        self.position(node).map_or_else(|| PersonId::of(node), |position| self.person_by_position[position as usize])
+        let alone = PersonId::of(node);
+        let position = self.position(alone);
+        position.map_or(alone, |position| self.persons[self.person_by_position[position as usize] as usize])
     }
 
     /// The person that a fact belongs to: that of its known id if that is no hub, else that of its device.
@@ -93,19 +119,21 @@ impl Persons {
     /// The nodes of a person, ascending; empty for a person whose only node no edge names.
     #[must_use]
     pub fn members(&self, person: PersonId) -> &[Node] {
-        self.members.get(&person).map_or(&[], Vec::as_slice)
+        self.persons.binary_search(&person).map_or(&[], |number| self.nodes_of(number))
     }
 
     /// Every person that an edge names, with its nodes, by id.
     pub fn iter(&self) -> impl Iterator<Item = (PersonId, &[Node])> {
-        self.members.iter().map(|(person, nodes)| (*person, nodes.as_slice()))
+        self.persons.iter().enumerate().map(|(number, person)| (*person, self.nodes_of(number)))
     }
 
     /// A shortest path of followed edges between two nodes, both ends included: what a steward is shown who wants to
     /// unlink two that have no edge. Empty where they are not one person.
     #[must_use]
     pub fn path(&self, from: &Node, to: &Node) -> Vec<Node> {
-        let (Some(from), Some(to)) = (self.position(from), self.position(to)) else { return Vec::new() };
+        let (Some(from), Some(to)) = (self.position(PersonId::of(from)), self.position(PersonId::of(to))) else {
+            return Vec::new();
+        };
         // Searched from the far end, so that the chain of predecessors reads from `from` to `to`.
         let mut next_on_path = BTreeMap::from([(to, to)]);
         let mut queue = VecDeque::from([to]);
@@ -128,8 +156,14 @@ impl Persons {
         path
     }
 
-    fn position(&self, node: &Node) -> Option<u32> {
-        self.positions.get(node).copied()
+    /// The position of a node by the person that it is when it is alone.
+    fn position(&self, alone: PersonId) -> Option<u32> {
+        self.positions.find(alone.hash, |position| self.hashes[position as usize] == alone.hash)
+    }
+
+    fn nodes_of(&self, person: usize) -> &[Node] {
+        let start = person.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.nodes[start..self.ends[person]]
     }
 }
 
@@ -153,28 +187,43 @@ impl std::fmt::Display for PersonId {
     }
 }
 
-/// By node position: the least node of its component, by (kind, hash).
-fn least_of_components(nodes: &[Node], followed: &[Pair]) -> Vec<PersonId> {
-    let mut roots: Vec<u32> = (0_u32..).zip(nodes).map(|(position, _)| position).collect();
-    for &(a, b) in followed {
-        let (a, b) = (root(&mut roots, a), root(&mut roots, b));
-        roots[b as usize] = a;
-    }
-    let tops: Vec<u32> = (0_u32..).zip(nodes).map(|(position, _)| root(&mut roots, position)).collect();
-    let mut least: Vec<PersonId> = nodes.iter().map(PersonId::of).collect();
-    for (position, &top) in tops.iter().enumerate() {
-        least[top as usize] = least[top as usize].min(least[position]);
-    }
-    tops.iter().map(|&top| least[top as usize]).collect()
+/// The hubs with their names, ascending.
+fn named(graph: &Graph<'_>, neighbours: &Neighbours, reasons: &BTreeMap<u32, HubReason>) -> Vec<Hub> {
+    let node = |number: u32| graph.name(number).to_node();
+    let linked = |hub: u32| sorted(neighbours.of(hub).iter().map(|&next| node(next)));
+    sorted(reasons.iter().map(|(&hub, &reason)| Hub { node: node(hub), reason, linked: linked(hub) }))
 }
 
-/// The root of `position`, with the way to it halved so that the next look-up is short.
-fn root(roots: &mut [u32], mut position: u32) -> u32 {
-    while roots[position as usize] != position {
-        roots[position as usize] = roots[roots[position as usize] as usize];
-        position = roots[position as usize];
+/// The persons that followed pairs make of nodes, ascending, and by node the place of its person among them. A person is
+/// the least of its nodes by (kind, hash).
+fn components(alone: &[PersonId], followed: &[Pair]) -> (Vec<PersonId>, Vec<u32>) {
+    let mut roots: Vec<u32> = (0..).zip(alone).map(|(number, _)| number).collect();
+    for &(a, b) in followed {
+        let (a, b) = (root(&mut roots, a), root(&mut roots, b));
+        // The lesser node is the root, so that a root is its person's name.
+        let (least, other) = if alone[a as usize] < alone[b as usize] { (a, b) } else { (b, a) };
+        roots[other as usize] = least;
     }
-    position
+    let mut tops: Vec<u32> =
+        (0..).zip(&roots).filter(|(number, root)| number == *root).map(|(number, _)| number).collect();
+    tops.sort_unstable_by_key(|&top| alone[top as usize]);
+    let mut person_by_number = vec![0; alone.len()];
+    for (person, &top) in (0..).zip(&tops) {
+        person_by_number[top as usize] = person;
+    }
+    for number in (0..).take(alone.len()) {
+        person_by_number[number as usize] = person_by_number[root(&mut roots, number) as usize];
+    }
+    (tops.iter().map(|&top| alone[top as usize]).collect(), person_by_number)
+}
+
+/// The root of `number`, with the way to it halved so that the next look-up is short.
+fn root(roots: &mut [u32], mut number: u32) -> u32 {
+    while roots[number as usize] != number {
+        roots[number as usize] = roots[roots[number as usize] as usize];
+        number = roots[number as usize];
+    }
+    number
 }
 
 fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {

@@ -31,7 +31,7 @@ impl World {
     fn persons(&self) -> Persons {
         let shops = BTreeMap::from([("web".to_owned(), "shop".to_owned())]);
         Persons::build(&IdentityInput {
-            edges: &self.edges,
+            edges: &self.edges.iter().collect(),
             witnesses: &self.witnesses,
             order_devices: &self.order_devices,
             shop_by_web_source: &shops,

@@ -70,26 +70,21 @@ impl Stored for Witness {
     }
 }
 
-/// Reads edges back.
+/// Reads a node that stands in `row` of a column.
 ///
 /// # Errors
-/// [`TableError`] where a column is missing or a node is unreadable.
-pub fn read_edges(batch: &RecordBatch) -> Result<Vec<Edge>, TableError> {
-    let cells = Cells::new(batch);
-    let (a, b, rule) = (cells.text("a")?, cells.text("b")?, cells.text("rule")?);
-    cells
-        .metas()?
-        .into_iter()
-        .enumerate()
-        .map(|(row, meta)| {
-            Ok(Edge {
-                meta,
-                a: node("a", row, a.value(row))?,
-                b: node("b", row, b.value(row))?,
-                rule: of_name(&RULES, "rule", row, rule.value(row))?,
-            })
-        })
-        .collect()
+/// [`TableError::Value`] where the text was not written by [`Node::to_text`].
+pub fn read_node(column: &'static str, row: usize, text: &str) -> Result<Node, TableError> {
+    let reason = "expected kind:scope:id".to_owned();
+    Node::from_text(text).ok_or(TableError::Value { column, row, reason })
+}
+
+/// Reads the rule of an edge.
+///
+/// # Errors
+/// [`TableError::Value`] where there is no such rule.
+pub fn read_rule(row: usize, text: &str) -> Result<EdgeRule, TableError> {
+    of_name(&RULES, "rule", row, text)
 }
 
 /// Reads witnesses back.
@@ -109,7 +104,7 @@ pub fn read_witnesses(batch: &RecordBatch) -> Result<Vec<Witness>, TableError> {
                 meta,
                 kind: of_name(&WITNESS_KINDS, "kind", row, kind.value(row))?,
                 id: id.value(row).to_owned(),
-                device: node("device", row, device.value(row))?,
+                device: read_node("device", row, device.value(row))?,
                 purchase: purchase.value(row),
             })
         })
@@ -126,9 +121,4 @@ fn of_name<T: Copy>(names: &[(T, &str)], column: &'static str, row: usize, text:
         row,
         reason: format!("\"{text}\" is unknown"),
     })
-}
-
-fn node(column: &'static str, row: usize, text: &str) -> Result<Node, TableError> {
-    let reason = "expected kind:scope:id".to_owned();
-    Node::from_text(text).ok_or(TableError::Value { column, row, reason })
 }

@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use arrow::array::{RecordBatch, StringArray};
-use identity::{IdentityInput, PersonId, Persons};
+use identity::{Edges, IdentityInput, PersonId, Persons};
 use lake::Lake;
 use model::{Claim, Cost, Node, OrderVersion, Pull, Refund, Signals, UtcMillis, Witness, traffic::ChannelRules};
 use normalization::{Traffic, classify};
 use tables::{Cells, Table, cells::text_at};
 
 use crate::{engine::EngineSettings, error::EngineError};
+
+mod edges;
 
 /// No code: the event names nothing of the kind.
 pub const NONE: u32 = u32::MAX;
@@ -398,23 +400,31 @@ struct Known {
 
 impl Known {
     async fn read(lake: &Lake, as_of: UtcMillis, settings: &EngineSettings) -> Result<Self, EngineError> {
-        let edges = rows(lake, Table::Edges, as_of, tables::identity::read_edges).await?;
+        let edges = edges::read(lake, as_of).await?;
         let witnesses = rows(lake, Table::Witnesses, as_of, tables::identity::read_witnesses).await?;
         let versions = rows(lake, Table::OrderVersions, as_of, tables::orders::read_versions).await?;
-        let mut order_devices: Vec<(Node, Node)> =
-            versions.iter().filter_map(|v| Some((Node::order(&v.shop, &v.order_id), v.device.clone()?))).collect();
-        order_devices.sort();
-        order_devices.dedup();
-        let persons = Persons::build(&IdentityInput {
-            edges: &edges,
-            witnesses: &witnesses,
-            order_devices: &order_devices,
-            shop_by_web_source: &settings.shop_by_web_source,
-            limits: identity::HubLimits::default(),
-            rejected_ids: &identity::default_rejected_ids(),
+        let settings = settings.clone();
+        let known = tokio::task::spawn_blocking(move || {
+            let persons = who_is_who(&edges, &witnesses, &versions, &settings);
+            Self { persons, witnesses, versions }
         });
-        Ok(Self { persons, witnesses, versions })
+        Ok(known.await?)
     }
+}
+
+fn who_is_who(edges: &Edges, witnesses: &[Witness], versions: &[OrderVersion], settings: &EngineSettings) -> Persons {
+    let mut order_devices: Vec<(Node, Node)> =
+        versions.iter().filter_map(|v| Some((Node::order(&v.shop, &v.order_id), v.device.clone()?))).collect();
+    order_devices.sort();
+    order_devices.dedup();
+    Persons::build(&IdentityInput {
+        edges,
+        witnesses,
+        order_devices: &order_devices,
+        shop_by_web_source: &settings.shop_by_web_source,
+        limits: identity::HubLimits::default(),
+        rejected_ids: &identity::default_rejected_ids(),
+    })
 }
 
 /// Who is who as of an instant.

@@ -142,20 +142,19 @@ fn owns_events(kind: NodeKind) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use identity::{HubLimits, IdentityInput};
-    use model::{Edge, EdgeRule, FactMeta, Node};
+    use identity::{Edges, HubLimits, IdentityInput};
+    use model::{Node, UtcMillis};
 
     use super::*;
 
     fn persons(pairs: &[(&Node, &Node)]) -> Persons {
-        let edge = |(a, b): &(&Node, &Node)| Edge {
-            meta: FactMeta::default(),
-            a: (*a).clone(),
-            b: (*b).clone(),
-            rule: EdgeRule::Identify,
-        };
+        let mut edges = Edges::default();
+        for (a, b) in pairs {
+            let (a, b) = (edges.node(a), edges.node(b));
+            edges.meet(a, b, UtcMillis(0));
+        }
         Persons::build(&IdentityInput {
-            edges: &pairs.iter().map(edge).collect::<Vec<_>>(),
+            edges: &edges,
             witnesses: &[],
             order_devices: &[],
             shop_by_web_source: &BTreeMap::new(),
