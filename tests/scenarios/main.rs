@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod clients;
+mod compaction;
 mod crash;
 mod demo;
 mod fsck;
