@@ -141,6 +141,10 @@ proptest! {
             let found = blast.moved.iter().find(|moved| moved.node == *node).map(|moved| (moved.from, moved.to));
             prop_assert_eq!(found, expected);
         }
+        let back = preview(&after, &before);
+        prop_assert_eq!((&back.joined, &back.parted), (&blast.parted, &blast.joined));
+        let returned = back.moved.iter().map(|moved| (&moved.node, moved.to, moved.from)).collect::<Vec<_>>();
+        prop_assert_eq!(returned, moved(&blast));
         for one in &nodes {
             for other in &nodes {
                 if before.belongs(Some(one), Some(other)) != after.belongs(Some(one), Some(other)) {

@@ -308,6 +308,38 @@ fn the_home_of_a_hub_is_read_row_by_row_and_with_the_devices_that_own_rows_there
 }
 
 #[test]
+fn devices_of_a_test_account_beyond_its_limit_are_read_apart_from_each_other() {
+    let tester = Node::user("tester");
+    let devices = ["a", "b", "c", "d"].map(web);
+    let mut steps: Vec<Step> = devices.iter().map(|device| identify(device, &tester)).collect();
+    steps.extend(devices.iter().map(|device| row_of(device, &tester)));
+    let spread = now(&live(&steps, LIMITS));
+    // Two were followed and share a place; the home of the account itself holds no row.
+    assert_eq!((spread.exceptions().len(), spread.groups()), (3, 3));
+}
+
+#[test]
+fn a_rejected_device_is_a_person_at_its_home() {
+    let (nobody, ann, bob) = (web("0"), Node::user("ann"), Node::user("bob"));
+    let steps =
+        [identify(&nobody, &ann), identify(&nobody, &bob), row(&nobody), row_of(&nobody, &ann), row_of(&nobody, &bob)];
+    let spread = now(&live(&steps, LIMITS));
+    assert_eq!(spread.exceptions(), []);
+    assert_eq!(spread.person_at(nobody.home_place()), Some(PersonId::of(&nobody)));
+    assert_eq!(spread.person_at(ann.home_place()), Some(PersonId::of(&ann)));
+}
+
+#[test]
+fn an_order_that_was_parted_from_a_device_owns_none_of_its_rows() {
+    let (phone, order) = (web("phone"), Node::order("shop", "5001"));
+    let edge = |rule| Step::Edge(rule, order.clone(), phone.clone());
+    let steps = [row(&phone), edge(EdgeRule::StewardLink), row(&phone), edge(EdgeRule::StewardUnlink)];
+    let spread = now(&live(&steps, LIMITS));
+    assert_eq!(spread.exceptions(), []);
+    assert_eq!(spread.person_at(phone.home_place()), Some(PersonId::of(&phone)));
+}
+
+#[test]
 fn two_hundred_thousand_devices_are_no_burden() {
     let mut steps = Vec::new();
     for n in 0..100_000 {
