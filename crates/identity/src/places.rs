@@ -10,7 +10,7 @@
 //! [`StayReason::Moved`], or by one record of another reason. Only a rejected user needs none, since it owns nothing.
 //! So the records are committed with the rows or before them, and whoever moves a row asks [`Places::place`] again.
 //!
-//! Memory, at the load of the standard library's maps: 17 to 39 bytes for every place at which a row came since the
+//! Memory, at the load of the standard library's maps: 20 to 39 bytes for every place at which a row came since the
 //! start, as much again for every linked node that left its home and for every pair of a device and a user that are not
 //! linked and share rows, and about 100 for the degrees of a linked node.
 

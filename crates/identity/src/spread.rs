@@ -186,8 +186,10 @@ impl<'a> Components<'a> {
         let mut roots: Vec<u32> = (0_u32..).zip(places).map(|(number, _)| number).collect();
         let of_owners = || allowed.chunk_by(|a, b| a.1 == b.1);
         for of_owner in of_owners() {
-            for pair in of_owner.windows(2) {
-                let (one, other) = (root(&mut roots, number(pair[0].0)), root(&mut roots, number(pair[1].0)));
+            let Some((&(first, _), others)) = of_owner.split_first() else { continue };
+            let first = number(first);
+            for &(other, _) in others {
+                let (one, other) = (root(&mut roots, first), root(&mut roots, number(other)));
                 roots[other as usize] = one;
             }
         }
