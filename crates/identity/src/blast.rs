@@ -47,13 +47,13 @@ pub struct NoEdge {
     pub path: Vec<Node>,
 }
 
-/// Compares two states; see [`Persons::with_decision`] for the second.
+/// Compares two states: persons of everything known, and of that with one more decision among its edges.
 #[must_use]
 pub fn preview(before: &Persons, after: &Persons) -> Blast {
     let mut moved: Vec<NodeMove> = before
-        .homes()
-        .chain(after.homes())
-        .map(|(node, ..)| node)
+        .iter()
+        .chain(after.iter())
+        .flat_map(|(_, nodes)| nodes)
         .map(|node| (node, before.person_of(node), after.person_of(node)))
         .filter(|(_, from, to)| from != to)
         .map(|(node, from, to)| NodeMove { node: node.clone(), from, to })
@@ -77,7 +77,7 @@ pub fn preview(before: &Persons, after: &Persons) -> Blast {
 /// # Errors
 /// [`NoEdge`] where no edge joins the two, or a steward has parted them already.
 pub fn check_unlink(persons: &Persons, a: &Node, b: &Node) -> Result<(), NoEdge> {
-    if persons.has_edge(a, b) {
+    if has_edge(persons, a, b) {
         return Ok(());
     }
     Err(NoEdge { pair: Box::new((a.clone(), b.clone())), path: persons.path(a, b) })
@@ -115,6 +115,15 @@ impl std::fmt::Display for NoEdge {
 
 impl std::error::Error for NoEdge {}
 
+/// True where an edge joins the two, be it followed or a hub's, and no steward has parted them.
+fn has_edge(persons: &Persons, a: &Node, b: &Node) -> bool {
+    let of_hub = |end: &Node, linked: &Node| {
+        persons.hubs().iter().any(|hub| hub.node == *end && hub.linked.binary_search(linked).is_ok())
+    };
+    // A followed edge is the shortest path that there can be between two nodes.
+    persons.path(a, b).len() == 2 || of_hub(a, b) || of_hub(b, a)
+}
+
 /// For persons of one state that moved nodes touch: those of the other state with whom they share nodes, where these are
 /// two or more.
 fn counterparts(
@@ -127,7 +136,9 @@ fn counterparts(
         counterparts.entry(person).or_default().insert(other);
     }
     for (person, others) in &mut counterparts {
-        others.extend(state.members(*person).iter().map(|node| other_state.person_of(node)));
+        for node in state.members(*person) {
+            others.insert(other_state.person_of(node));
+        }
     }
     counterparts.retain(|_, others| others.len() > 1);
     counterparts

@@ -51,9 +51,8 @@ struct Interner<'a> {
 }
 
 impl Graph {
-    /// Reads every kind of edge, and a steward's `decision` as if it were one of them.
-    pub(crate) fn new(input: &IdentityInput<'_>, decision: Option<&Edge>) -> Self {
-        let edges = || input.edges.iter().chain(decision);
+    /// Reads every kind of edge.
+    pub(crate) fn new(input: &IdentityInput<'_>) -> Self {
         let witnessed = witnessed_orders(input);
         let mut interner = Interner::default();
         let mut pairs: Vec<Pair> = Vec::with_capacity(input.edges.len());
@@ -63,9 +62,9 @@ impl Graph {
         for (order, device) in &witnessed {
             pairs.extend(interner.pair(order, device));
         }
-        let unlinked = parted_by_stewards(edges(), &mut interner);
+        let unlinked = parted_by_stewards(input.edges, &mut interner);
         let mut meetings = Vec::new();
-        for edge in edges().filter(|edge| edge.rule != EdgeRule::StewardUnlink) {
+        for edge in input.edges.iter().filter(|edge| edge.rule != EdgeRule::StewardUnlink) {
             let Some(pair) = interner.pair(&edge.a, &edge.b).filter(|pair| !unlinked.contains(pair)) else { continue };
             pairs.push(pair);
             meetings.extend(meetings_of(edge, &mut interner));
@@ -163,9 +162,9 @@ fn witnessed_orders<'a>(input: &IdentityInput<'a>) -> Vec<(Node, &'a Node)> {
 }
 
 /// The pairs whose latest steward's decision, by (instant, key), is an unlink.
-fn parted_by_stewards<'a>(edges: impl Iterator<Item = &'a Edge>, interner: &mut Interner<'a>) -> BTreeSet<Pair> {
+fn parted_by_stewards<'a>(edges: &'a [Edge], interner: &mut Interner<'a>) -> BTreeSet<Pair> {
     let mut latest: BTreeMap<Pair, (UtcMillis, Digest, i32, EdgeRule)> = BTreeMap::new();
-    for edge in edges.filter(|edge| matches!(edge.rule, EdgeRule::StewardLink | EdgeRule::StewardUnlink)) {
+    for edge in edges.iter().filter(|edge| matches!(edge.rule, EdgeRule::StewardLink | EdgeRule::StewardUnlink)) {
         let Some(pair) = interner.pair(&edge.a, &edge.b) else { continue };
         let decision = (edge.meta.occurred_at, edge.meta.key, edge.meta.ordinal, edge.rule);
         latest.entry(pair).and_modify(|known| *known = decision.max(*known)).or_insert(decision);

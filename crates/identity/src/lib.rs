@@ -3,9 +3,6 @@
 //! In reading order: what is read ([`input`]), what comes out ([`persons`]), and the two steps between: the graph of
 //! distinct pairs, and the hubs in it that are not followed. All that is a pure function of the set of edges: neither
 //! their order nor their number of copies can be seen in the answer. Then what a decision would move ([`blast`]).
-//!
-//! Beside it, where rows lie: [`places`] puts a person's rows together as they come, which does depend on arrival;
-//! [`spread`] tells for any state of identity where they lie otherwise, so that no answer does.
 
 pub mod input;
 
@@ -15,15 +12,9 @@ pub mod hubs;
 
 pub mod blast;
 
-pub mod places;
-
-pub mod spread;
-
 mod graph;
 
 pub use blast::{Blast, NoEdge, NodeMove, check_unlink, preview};
 pub use hubs::{Hub, HubReason};
 pub use input::{HubLimits, IdentityInput, default_rejected_ids, is_rejected};
 pub use persons::{PersonId, Persons};
-pub use places::{Places, Stay, StayReason};
-pub use spread::Spread;

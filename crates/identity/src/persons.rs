@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use model::{Edge, Node, NodeKind};
+use model::{Node, NodeKind};
 
 use crate::{
     graph::{Graph, Neighbours, Pair, is_known},
@@ -24,10 +24,7 @@ pub struct PersonId {
 pub struct Persons {
     positions: HashMap<Node, u32>,
     nodes: Vec<Node>,
-    /// By position: the person that the node is when it is alone.
-    alone: Vec<PersonId>,
-    /// By position: the position of the least node of its component.
-    least: Vec<u32>,
+    person_by_position: Vec<PersonId>,
     members: BTreeMap<PersonId, Vec<Node>>,
     followed: Neighbours,
     hubs: Vec<Hub>,
@@ -38,18 +35,7 @@ impl Persons {
     /// Finds the persons of everything known.
     #[must_use]
     pub fn build(input: &IdentityInput<'_>) -> Self {
-        Self::of_graph(Graph::new(input, None), input)
-    }
-
-    /// Finds the persons as they would be if a steward's `decision`, a link or an unlink, were known too.
-    ///
-    /// Its instant is the one at which it would be taken, not before any other decision on the pair.
-    #[must_use]
-    pub fn with_decision(input: &IdentityInput<'_>, decision: &Edge) -> Self {
-        Self::of_graph(Graph::new(input, Some(decision)), input)
-    }
-
-    fn of_graph(graph: Graph, input: &IdentityInput<'_>) -> Self {
+        let graph = Graph::new(input);
         let neighbours = Neighbours::new(graph.nodes.len(), &graph.pairs);
         let reasons = find_hubs(&graph, &neighbours, input.limits);
         let is_hub = |position: u32| reasons[position as usize].is_some();
@@ -60,19 +46,17 @@ impl Persons {
             Some(Hub { node: node.clone(), reason: (*reason)?, linked: named(neighbours.of(position)) })
         }));
 
-        let alone: Vec<PersonId> = graph.nodes.iter().map(PersonId::of).collect();
-        let least = least_of_components(&alone, &followed);
+        let person_by_position = least_of_components(&graph.nodes, &followed);
         let mut members: BTreeMap<PersonId, Vec<Node>> = BTreeMap::new();
-        for (node, &least) in graph.nodes.iter().zip(&least) {
-            members.entry(alone[least as usize]).or_default().push(node.clone());
+        for (node, person) in graph.nodes.iter().zip(&person_by_position) {
+            members.entry(*person).or_default().push(node.clone());
         }
         members.values_mut().for_each(|nodes| nodes.sort_unstable());
         Self {
             positions: graph.nodes.iter().cloned().zip(0_u32..).collect(),
             followed: Neighbours::new(graph.nodes.len(), &followed),
             nodes: graph.nodes,
-            alone,
-            least,
+            person_by_position,
             members,
             hubs,
             rejected_ids: input.rejected_ids.clone(),
@@ -82,7 +66,7 @@ impl Persons {
     /// The person of a node. A node that no edge names is a person of its own, and so is a hub.
     #[must_use]
     pub fn person_of(&self, node: &Node) -> PersonId {
-        self.position(node).map_or_else(|| PersonId::of(node), |position| self.person_at(self.least[position as usize]))
+        self.position(node).map_or_else(|| PersonId::of(node), |position| self.person_by_position[position as usize])
     }
 
     /// The person that a fact belongs to: that of its known id if that is no hub, else that of its device.
@@ -104,20 +88,6 @@ impl Persons {
     #[must_use]
     pub fn hubs(&self) -> &[Hub] {
         &self.hubs
-    }
-
-    /// True where an edge joins the two, be it followed or a hub's, and no steward has parted them.
-    #[must_use]
-    pub fn has_edge(&self, one: &Node, other: &Node) -> bool {
-        let of_hub = |hub: &Node, linked: &Node| {
-            let found = self.hubs.binary_search_by(|known| known.node.cmp(hub)).ok().and_then(|at| self.hubs.get(at));
-            found.is_some_and(|hub| hub.linked.binary_search(linked).is_ok())
-        };
-        let followed = match (self.position(one), self.position(other)) {
-            (Some(one), Some(other)) => self.followed.of(one).contains(&other),
-            _ => false,
-        };
-        followed || of_hub(one, other) || of_hub(other, one)
     }
 
     /// The nodes of a person, ascending; empty for a person whose only node no edge names.
@@ -158,21 +128,6 @@ impl Persons {
         path
     }
 
-    /// Every node that an edge names, with its home place and the number of its person, in no meant order.
-    pub(crate) fn homes(&self) -> impl Iterator<Item = (&Node, i64, u32)> {
-        self.nodes.iter().zip(&self.alone).zip(&self.least).map(|((node, alone), &least)| (node, alone.home(), least))
-    }
-
-    /// How many numbers of persons there may be: each is less than this.
-    pub(crate) fn numbers(&self) -> u32 {
-        u32::try_from(self.nodes.len()).expect("positions are 32 bits wide")
-    }
-
-    /// The person with a number of [`Persons::homes`].
-    pub(crate) fn person_at(&self, number: u32) -> PersonId {
-        self.alone[number as usize]
-    }
-
     fn position(&self, node: &Node) -> Option<u32> {
         self.positions.get(node).copied()
     }
@@ -183,11 +138,6 @@ impl PersonId {
     #[must_use]
     pub fn of(node: &Node) -> Self {
         Self { kind: node.kind, hash: node.hash128() }
-    }
-
-    /// [`Node::home_place`] of the least node.
-    fn home(self) -> i64 {
-        (self.hash >> 64) as u64 as i64
     }
 
     /// True where the person has a user, customer or contact.
@@ -203,26 +153,23 @@ impl std::fmt::Display for PersonId {
     }
 }
 
-/// By node position: the position of the least node of its component, by (kind, hash).
-fn least_of_components(alone: &[PersonId], followed: &[Pair]) -> Vec<u32> {
-    let mut roots: Vec<u32> = (0_u32..).zip(alone).map(|(position, _)| position).collect();
+/// By node position: the least node of its component, by (kind, hash).
+fn least_of_components(nodes: &[Node], followed: &[Pair]) -> Vec<PersonId> {
+    let mut roots: Vec<u32> = (0_u32..).zip(nodes).map(|(position, _)| position).collect();
     for &(a, b) in followed {
         let (a, b) = (root(&mut roots, a), root(&mut roots, b));
         roots[b as usize] = a;
     }
-    let tops: Vec<u32> = (0_u32..).zip(alone).map(|(position, _)| root(&mut roots, position)).collect();
-    let mut least = tops.clone();
-    for (position, &top) in (0_u32..).zip(&tops) {
-        let known = &mut least[top as usize];
-        if alone[position as usize] < alone[*known as usize] {
-            *known = position;
-        }
+    let tops: Vec<u32> = (0_u32..).zip(nodes).map(|(position, _)| root(&mut roots, position)).collect();
+    let mut least: Vec<PersonId> = nodes.iter().map(PersonId::of).collect();
+    for (position, &top) in tops.iter().enumerate() {
+        least[top as usize] = least[top as usize].min(least[position]);
     }
     tops.iter().map(|&top| least[top as usize]).collect()
 }
 
 /// The root of `position`, with the way to it halved so that the next look-up is short.
-pub(crate) fn root(roots: &mut [u32], mut position: u32) -> u32 {
+fn root(roots: &mut [u32], mut position: u32) -> u32 {
     while roots[position as usize] != position {
         roots[position as usize] = roots[roots[position as usize] as usize];
         position = roots[position as usize];
