@@ -6,13 +6,14 @@
 //! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), [`window_funnel`] (funnels
 //! over rows of one's own), `people` (everybody's events in order, folded where they lie), and the questions that have a
 //! definition: [`metric`], [`funnel`], [`compare`], [`bridge`]. What is asked of people without one: `retention`, `paths` and
-//! `activity`.
+//! `activity`; and what a steward's decision would move: [`identity_preview`].
 
 pub mod engine;
 
 pub mod answer;
 pub mod calls;
 pub mod error;
+pub mod identity_config;
 pub mod in_force;
 
 mod currency;
@@ -30,6 +31,7 @@ pub(crate) mod activity;
 pub mod bridge;
 pub mod compare;
 pub mod funnel;
+pub mod identity_preview;
 pub mod metric;
 pub mod period;
 
@@ -40,3 +42,4 @@ pub use answer::{Answer, DefinitionStamp, Stamp};
 pub use derived::Derived;
 pub use engine::{Engine, EngineSettings, Question};
 pub use error::EngineError;
+pub use identity_config::IdentityConfig;
