@@ -11,7 +11,10 @@ use normalization::PairDecision;
 use query::{Engine, EngineSettings, IdentityConfig, Question};
 use simulator::{World, WorldConfig};
 
-use crate::truth::grouped;
+use crate::{
+    process::{Serving, free_port, tributary},
+    truth::grouped,
+};
 
 /// Questions that identity can change, of folds and of derived tables.
 const ASKED: [&str; 9] = [
@@ -207,4 +210,36 @@ async fn a_limit_of_known_ids_decides_what_a_hub_is() {
     let strict = engine_of(Arc::clone(&house.lake), EngineSettings { identity, ..settings() });
     let answer = strict.answer(&Question { sql: hub, ..Question::default() }).await.unwrap();
     assert_eq!(texts(&answer), [["true"]]);
+}
+
+/// `tributary identity` with arguments: whether it succeeded, and what it said.
+fn command(data: &Path, arguments: &[&str]) -> (bool, String) {
+    let done = tributary(data, free_port()).arg("identity").args(arguments).output().unwrap();
+    let said = if done.status.success() { done.stdout } else { done.stderr };
+    (done.status.success(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_steward_decides_by_the_command_line_beside_a_running_server() {
+    let data = tempfile::tempdir().unwrap();
+    let serving = Serving::start(data.path(), "system").await;
+    let decide = |words: &[&str]| command(data.path(), &[words, &["--by", "Kim", "--reason", "ticket 7"]].concat());
+    let shown = || {
+        let (done, said) = command(data.path(), &["show", "user::u2", "--format", "csv"]);
+        assert!(done, "{said}");
+        said.lines().skip(1).map(|line| line.split(',').nth(2).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (previewed, said) = command(data.path(), &["preview", "link", "user::u1", "user::u2", "--format", "csv"]);
+    assert!(previewed && said.contains("joined"), "{said}");
+    let (linked, said) = decide(&["link", "user::u1", "user::u2"]);
+    assert!(linked && said.starts_with("known as of "), "{said}");
+    assert_eq!(shown(), ["user::u1", "user::u2"]);
+    let (refused, said) = decide(&["unlink", "user::u1", "device:web:d1"]);
+    assert!(!refused && said.contains("no edge joins"), "{said}");
+    let (unlinked, said) = decide(&["unlink", "user::u2", "user::u1"]);
+    assert!(unlinked, "{said}");
+    assert_eq!(shown(), ["user::u2"]);
+    let (refused, said) = decide(&["link", "user::u1", "contact::ann@example.com"]);
+    assert!(!refused && said.contains("never an address") && !said.contains("ann@"), "{said}");
+    drop(serving);
 }

@@ -113,12 +113,16 @@ pub fn read_pair(a: &str, b: &str) -> Result<(Node, Node), NormalizeError> {
 /// # Errors
 /// [`NormalizeError::Malformed`] that says how a node is written.
 pub fn read_node(field: &str, text: &str) -> Result<Node, NormalizeError> {
+    let hash = |id: &str| id.len() == CONTACT_DIGITS && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let sound = |node: &Node| {
-        let scoped = !matches!(node.kind, NodeKind::User | NodeKind::Contact);
-        let hash =
-            || node.id.len() == CONTACT_DIGITS && node.id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let clear = personal::holds_email(&node.id) || (node.kind == NodeKind::User && node.id.starts_with('+'));
-        scoped != node.scope.is_empty() && !node.id.is_empty() && !clear && (node.kind != NodeKind::Contact || hash())
+        let workspace_wide = matches!(node.kind, NodeKind::User | NodeKind::Contact);
+        let written = !node.id.is_empty() && node.scope.is_empty() == workspace_wide;
+        let id_sound = match node.kind {
+            NodeKind::Contact => hash(&node.id),
+            NodeKind::User => !(node.id.starts_with('+') && personal::looks_personal(&node.id)),
+            NodeKind::Customer | NodeKind::Order | NodeKind::Device => true,
+        };
+        written && id_sound && !personal::holds_email(&node.id)
     };
     Node::from_text(text).filter(sound).ok_or_else(|| NormalizeError::malformed(field, text, NODE))
 }
@@ -177,7 +181,9 @@ mod tests {
     #[test]
     fn each_kind_of_node_is_read_and_what_is_none_says_how_it_is_written() {
         let hash = "0123456789abcdef0123456789abcdef";
-        for text in ["user::u1", "customer:shop:5", "order:shop:7", "device:web:d1", &format!("contact::{hash}")] {
+        for text in
+            ["user::u1", "user::+1", "customer:shop:5", "order:shop:7", "device:web:d1", &format!("contact::{hash}")]
+        {
             assert_eq!(read_node("a", text).map(|node| node.to_text()), Ok(text.to_owned()));
         }
         let bad = [
