@@ -57,6 +57,7 @@ async fn main() -> Result<()> {
         memory_bytes_max: arguments.memory << 20,
         threads: Some(arguments.threads),
         hot_bytes_max: arguments.hot << 20,
+        identity: query::IdentityConfig::default(),
     };
     let engine = Engine::new(lake, Arc::new(parsed), Arc::new(channels), settings)?;
     for line in std::io::stdin().lock().lines() {

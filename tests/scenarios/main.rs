@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod fsck;
 mod funnels;
+mod identity;
 mod imports;
 mod interop;
 mod laws;

@@ -10,9 +10,9 @@ use definitions::Definitions;
 use ingestion::Incoming;
 use lake::{DiskSyncs, Lake, Syncs};
 use model::{Headers, UtcMillis, traffic::ChannelRules};
-use normalization::{MappingFile, Normalizer, SourceConfig, SourceKind};
+use normalization::{MappingFile, Normalizer, PairDecision, SourceConfig, SourceKind, StewardDecision};
 use pipeline::{ReplayRequest, Replayed, Stage, StageClock, append_records, decisions};
-use query::{Answer, Derived, Engine, EngineSettings, Question};
+use query::{Answer, Derived, Engine, EngineSettings, IdentityConfig, Question};
 use tables::DefinitionRow;
 
 /// Rows of events from which on they are settled: few, so that small shops have settled files too.
@@ -86,6 +86,18 @@ impl House {
             replayed = report.replayed.or(replayed);
         }
         replayed.expect("the replay was done")
+    }
+
+    /// Decides on a pair of nodes, as `tributary identity link` and `unlink` do. The decision is known at the last instant.
+    ///
+    /// # Panics
+    /// Where it is not taken in.
+    pub async fn decide(&mut self, decision: PairDecision, a: &str, b: &str) {
+        let at = UtcMillis(self.stage.last().map_or(0, |row| row.known_at.0 + 1));
+        let (by, reason) = ("Kim".to_owned(), "a test".to_owned());
+        let said = StewardDecision { decision, a: a.to_owned(), b: b.to_owned(), by, reason, at };
+        self.append(decisions::IDENTITY, vec![decisions::identity_record(&said).expect("a decision")]).await;
+        self.stage.drain().await.expect("the decision is taken in");
     }
 
     /// Answers SQL as of an instant, as texts by row.
@@ -251,6 +263,7 @@ pub fn settings() -> EngineSettings {
         memory_bytes_max: 1 << 30,
         threads: None,
         hot_bytes_max: 1 << 20,
+        identity: IdentityConfig::default(),
     }
 }
 

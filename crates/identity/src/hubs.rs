@@ -43,6 +43,17 @@ pub enum HubReason {
     },
 }
 
+impl std::fmt::Display for HubReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::RejectedId => write!(f, "its id is in the reject list"),
+            Self::KnownIds { count } => write!(f, "{count} known ids"),
+            // The day alone, of an instant in RFC 3339.
+            Self::DevicesInOneDay { count, day_at } => write!(f, "{count} devices on {:.10}", day_at.to_string()),
+        }
+    }
+}
+
 /// The hubs by number, each with what makes it one.
 pub(crate) fn find_hubs(graph: &Graph<'_>, neighbours: &Neighbours, limits: HubLimits) -> BTreeMap<u32, HubReason> {
     let mut reasons = busy_ids(graph, neighbours, limits);

@@ -217,4 +217,5 @@ fn of_equally_busy_days_the_first_is_named() {
     });
     let reason = HubReason::DevicesInOneDay { count: 3, day_at: UtcMillis(DAY_MS) };
     assert_eq!(world.persons().hubs().first().map(|hub| hub.reason), Some(reason));
+    assert_eq!(reason.to_string(), "3 devices on 1970-01-02");
 }

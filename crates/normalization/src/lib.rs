@@ -2,7 +2,8 @@
 //! the same record gives the same facts, so a year of raw records can be replayed and compared.
 //!
 //! In reading order: the front door ([`normalizer`]), what an adapter is ([`source`]), the adapters ([`segment`],
-//! [`shopify`], [`google_ads`], [`meta_ads`]), files that stewards map ([`mapping`]), why a record is refused ([`error`]), and how stored traffic signals are
+//! [`shopify`], [`google_ads`], [`meta_ads`]), files that stewards map ([`mapping`]), what stewards
+//! decide about who is who ([`steward`]), why a record is refused ([`error`]), and how stored traffic signals are
 //! read as channels ([`traffic`]). A new source is one file and one line in [`normalizer`]'s list.
 
 pub mod normalizer;
@@ -14,6 +15,7 @@ pub mod segment;
 pub mod shopify;
 
 pub mod mapping;
+pub mod steward;
 
 pub mod error;
 pub mod traffic;
@@ -33,4 +35,5 @@ pub use mapping::{
 };
 pub use normalizer::Normalizer;
 pub use source::{Normalized, Reject, Source, SourceConfig, SourceKind, Verdict};
+pub use steward::{PairDecision, StewardDecision};
 pub use traffic::{Traffic, classify};

@@ -13,6 +13,7 @@ use crate::{
     segment::Segment,
     shopify::Shopify,
     source::{Normalized, Source, SourceConfig, SourceKind, Verdict},
+    steward::{self, Stewards},
 };
 
 /// All configured sources, and the mappings in force.
@@ -57,7 +58,7 @@ impl Normalizer {
         let mut named = BTreeMap::new();
         for mapping in mappings {
             let name = mapping.name().to_owned();
-            if self.sources.contains_key(&name) {
+            if self.has_source(&name) {
                 return Err(NormalizeError::configuration(
                     &name,
                     "is configured and is a mapping too; rename the mapping",
@@ -70,10 +71,10 @@ impl Normalizer {
         Ok(Self { sources: self.sources.clone(), mappings: named, contact_key: self.contact_key })
     }
 
-    /// True where a configured source has this name, so that no mapping may.
+    /// True where a configured source, or the house's own, has this name, so that no mapping may.
     #[must_use]
     pub fn has_source(&self, name: &str) -> bool {
-        self.sources.contains_key(name)
+        self.sources.contains_key(name) || name == steward::SOURCE
     }
 
     /// What `raw` becomes. Every record has exactly one verdict; no payload makes this fail.
@@ -91,6 +92,9 @@ impl Normalizer {
     }
 
     fn source(&self, name: &str) -> Result<&dyn Source, NormalizeError> {
+        if name == steward::SOURCE {
+            return Ok(&Stewards);
+        }
         let adapter = self.sources.get(name).map(AsRef::as_ref);
         let mapping = || self.mappings.get(name).map(|mapping| mapping as &dyn Source);
         adapter.or_else(mapping).ok_or_else(|| NormalizeError::UnknownSource {
@@ -124,6 +128,9 @@ fn adapter(config: &SourceConfig, contacts: &Contacts) -> Arc<dyn Source> {
 fn check(config: &SourceConfig) -> Result<(), NormalizeError> {
     if config.name.trim().is_empty() {
         return Err(NormalizeError::configuration(&config.name, "has no name"));
+    }
+    if config.name == steward::SOURCE {
+        return Err(NormalizeError::configuration(&config.name, "is the house's own; choose another name"));
     }
     match &config.zone {
         Some(name) => model::time::zone(name)

@@ -1,5 +1,5 @@
-//! Decisions come in through the inbox like everything else: definitions that come into force, and replays that somebody
-//! ordered. So a rebuild from the inbox takes each of them again, at its own instant.
+//! Decisions come in through the inbox like everything else: definitions that come into force, replays that somebody
+//! ordered, and who stewards say is who. So a rebuild from the inbox takes each of them again, at its own instant.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,16 +9,20 @@ use std::{
 use ingestion::Incoming;
 use lake::{Lake, LakeError};
 use model::{Headers, RawRecord, RecordKey, UtcMillis};
-use normalization::Reject;
+use normalization::{Reject, StewardDecision};
 use serde::{Deserialize, Serialize};
 use tables::{Cells, DefinitionRow, Table};
 
-/// Channel of all decisions: one after the other, in the order in which they were taken.
+/// Channel of decisions on how records are read and answered: one after the other, in the order in which they were taken.
 pub const CHANNEL: &str = "tributary.definitions";
 /// Source of definitions.
 pub const DEFINITIONS: &str = "tributary.definitions";
 /// Source of orders to replay.
 pub const REPLAYS: &str = "tributary.replay";
+
+/// Source and channel of what stewards decide about who is who. These decisions change how no record is read, so they are
+/// taken in among senders' records.
+pub const IDENTITY: &str = normalization::steward::SOURCE;
 
 /// Status of a definition that is no longer in force.
 pub const WITHDRAWN: &str = "withdrawn";
@@ -63,6 +67,15 @@ pub fn replay_record(request: &ReplayRequest, ordered_at: UtcMillis) -> Result<I
     Ok(Incoming { source: REPLAYS.into(), received_at: ordered_at, headers: Arc::default(), payload: payload.into() })
 }
 
+/// A steward's decision as a record for the inbox.
+///
+/// # Errors
+/// Where it cannot be written, which would be a defect.
+pub fn identity_record(decision: &StewardDecision) -> Result<Incoming, serde_json::Error> {
+    let payload = serde_json::to_vec(decision)?.into();
+    Ok(Incoming { source: IDENTITY.into(), received_at: decision.at, headers: Arc::default(), payload })
+}
+
 /// Definitions as they came into force up to the last published instant, oldest first; later ones take the place of
 /// earlier ones of the same kind and name.
 ///
@@ -96,7 +109,7 @@ pub async fn in_force(lake: &Lake) -> Result<BTreeMap<(String, String), Definiti
     Ok(rows)
 }
 
-/// True for records that are no sender's but the house's own.
+/// True for records that decide how others are read or answered, or that they are read again.
 pub(crate) fn is_decision(record: &RawRecord) -> bool {
     *record.channel == *CHANNEL
 }

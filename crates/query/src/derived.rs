@@ -19,7 +19,7 @@ use std::{
 
 use arrow::array::RecordBatch;
 use lake::Lake;
-use model::UtcMillis;
+use model::{Edge, UtcMillis};
 
 use crate::{engine::EngineSettings, error::EngineError, in_force::InForce};
 
@@ -58,7 +58,8 @@ pub const TABLES: [&str; 10] =
     ["carts", "claims", "costs", "credits", "ledger", "orders", "persons", "purchases", "sessions", "touches"];
 
 impl Derived {
-    /// Derives everything from the facts known at `as_of`, by the channel rules and policies in force.
+    /// Derives everything from the facts known at `as_of`, by the channel rules and policies in force; with a steward's
+    /// `decision` as everything would be if it were known too.
     ///
     /// # Errors
     /// [`EngineError`] where facts are unreadable or contradict each other.
@@ -67,8 +68,9 @@ impl Derived {
         as_of: UtcMillis,
         settings: &EngineSettings,
         in_force: &InForce,
+        decision: Option<&Edge>,
     ) -> Result<Self, EngineError> {
-        let facts = Facts::read(lake, as_of, settings, &in_force.channels).await?;
+        let facts = Facts::read(lake, as_of, settings, &in_force.channels, decision).await?;
         let definitions = &in_force.definitions;
         let policies: Vec<model::HousePolicy> =
             definitions.house_policies.values().map(|defined| defined.value.clone()).collect();

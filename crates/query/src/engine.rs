@@ -33,6 +33,8 @@ use crate::{
     error::EngineError,
     exchange::{self, Exchange},
     expansion::Expansion,
+    identity_config::IdentityConfig,
+    identity_preview,
     in_force::{Decisions, InForce},
     metric, people,
     people_table::PeopleTable,
@@ -57,6 +59,8 @@ pub struct EngineSettings {
     pub threads: Option<usize>,
     /// Bytes of events that are kept as folds read them, for questions asked again; 0: none.
     pub hot_bytes_max: usize,
+    /// Which ids stand for nobody, and from which degree on one is a hub.
+    pub identity: IdentityConfig,
 }
 
 /// A question.
@@ -185,7 +189,8 @@ impl Engine {
         context.register_udaf(window_funnel::udaf());
         let base = context.state();
         let (decisions, kept) = (Decisions::new(definitions, channels), Mutex::new(Vec::new()));
-        let (people, files) = (Mutex::new(Vec::new()), Arc::new(people::GroundCache::new(settings.hot_bytes_max)));
+        let files = people::GroundCache::new(settings.identity.all_rejected_ids(), settings.hot_bytes_max);
+        let (people, files) = (Mutex::new(Vec::new()), Arc::new(files));
         let answering = Arc::new(Answering { lake, decisions, settings, base, kept, people, files });
         Ok(Self { answering, threads: Some(threads) })
     }
@@ -288,7 +293,7 @@ impl Answering {
         if let Some(found) = kept.iter().find(same) {
             return Ok(Arc::clone(&found.derived));
         }
-        let built = Derived::build(&self.lake, moment.known_at, &self.settings, in_force);
+        let built = Derived::build(&self.lake, moment.known_at, &self.settings, in_force, None);
         let derived = Arc::new(built.instrument(info_span!("derive", as_of = %moment.known_at)).await?);
         if kept.len() >= INSTANTS_KEPT {
             kept.remove(0);
@@ -466,6 +471,12 @@ impl Answering {
                 "compare" => compare::expand(rules, call, context, stamp).await?,
                 "compare_orders" => compare::expand_orders(rules, call, context, stamp).await?,
                 "bridge" => bridge::expand(rules, call, derived, stamp)?,
+                "identity_preview" => {
+                    let decision = identity_preview::decision(call, derived)?;
+                    let (lake, settings, by) = (&self.lake, &self.settings, &ground.in_force);
+                    let after = Derived::build(lake, asked.moment.known_at, settings, by, Some(&decision)).await?;
+                    identity_preview::expand(derived, &after, stamp)?
+                }
                 _ => bridge::expand_orders(rules, call, derived, stamp)?,
             };
             let provider = match expansion {

@@ -7,7 +7,7 @@
 //! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), [`window_funnel`] (funnels
 //! over rows of one's own), `people` (everybody's events in order, folded where they lie), and the questions that have a
 //! definition: [`metric`], [`funnel`], [`compare`], [`bridge`]. What is asked of people without one: `retention`, `paths` and
-//! `activity`.
+//! `activity`; and what a steward's decision would move: [`identity_preview`].
 
 pub mod engine;
 
@@ -15,6 +15,7 @@ pub mod answer;
 pub mod calls;
 mod catalog;
 pub mod error;
+pub mod identity_config;
 pub mod in_force;
 
 mod currency;
@@ -32,6 +33,7 @@ pub(crate) mod activity;
 pub mod bridge;
 pub mod compare;
 pub mod funnel;
+pub mod identity_preview;
 pub mod metric;
 pub mod period;
 
@@ -42,3 +44,4 @@ pub use answer::{Answer, DefinitionStamp, Stamp};
 pub use derived::Derived;
 pub use engine::{Engine, EngineSettings, Question};
 pub use error::EngineError;
+pub use identity_config::IdentityConfig;

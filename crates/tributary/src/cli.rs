@@ -8,7 +8,7 @@ use model::UtcMillis;
 use query::{Answer, Question};
 
 use crate::{
-    decide, demo, import, mapping,
+    decide, demo, identity, import, mapping,
     node::{Node, NodeOptions, told_to_stop},
     output, replay, settings, upkeep,
 };
@@ -66,6 +66,11 @@ enum Command {
     Definitions {
         #[command(subcommand)]
         command: DefinitionsCommand,
+    },
+    /// Who is who: look, link two nodes, unlink them, and see before what would move.
+    Identity {
+        #[command(subcommand)]
+        command: identity::IdentityCommand,
     },
     /// Answer a question in SQL (read-only).
     Sql {
@@ -149,17 +154,18 @@ enum ConfigCommand {
     Check,
 }
 
+/// As of when a question is asked, and how its answer is written.
 #[derive(Debug, Args)]
-struct Asking {
+pub struct Asking {
     /// As of an instant, RFC 3339; without it the last published.
     #[arg(long)]
-    as_of: Option<String>,
+    pub as_of: Option<String>,
     /// By the definitions in force at another instant, RFC 3339: old facts under other rules.
     #[arg(long)]
     definitions_as_of: Option<String>,
     /// How the answer is written.
     #[arg(long, value_enum, default_value = "table")]
-    format: output::OutputFormat,
+    pub format: output::OutputFormat,
 }
 
 #[derive(Debug, Args)]
@@ -200,6 +206,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Command::Vacuum(arguments) => upkeep::vacuum(arguments, &options).await,
         Command::Mapping { command } => mapping::run(command, &options),
         Command::Definitions { command: DefinitionsCommand::Apply { preview } } => apply(&options, preview).await,
+        Command::Identity { command } => identity::run(command, &options).await,
         Command::Sql { sql, asking } => ask(&options, sql, &asking).await,
         Command::Metric { name, grain, by, currency, range, asking } => {
             let named = [("grain", grain), ("by", by), ("currency", currency)];
@@ -249,13 +256,20 @@ async fn apply(options: &NodeOptions, preview: bool) -> Result<()> {
 
 async fn ask(options: &NodeOptions, sql: String, asking: &Asking) -> Result<()> {
     options.refuse_absent()?;
+    let answer = answer(&Node::open(options).await?, sql, asking).await?;
+    output::print(&answer, asking.format)
+}
+
+/// Answers SQL as it is asked.
+///
+/// # Errors
+/// What is wrong with the question, or what failed.
+pub async fn answer(node: &Node, sql: String, asking: &Asking) -> Result<Answer> {
     let as_of = asking.as_of.as_deref().map(UtcMillis::parse).transpose().context("--as-of")?;
     let definitions_as_of =
         asking.definitions_as_of.as_deref().map(UtcMillis::parse).transpose().context("--definitions-as-of")?;
-    let node = Node::open(options).await?;
     let question = Question { sql, as_of, definitions_as_of, ..Question::default() };
-    let answer: Answer = node.engine.answer(&question).await?;
-    output::print(&answer, asking.format)
+    Ok(node.engine.answer(&question).await?)
 }
 
 fn check(config: Option<&std::path::Path>) -> Result<()> {
@@ -275,9 +289,14 @@ fn check(config: Option<&std::path::Path>) -> Result<()> {
     Ok(())
 }
 
-/// The SQL of a table function's call. Texts are quoted, so an argument can never become SQL.
+/// A text as SQL writes it, so that an argument can never become SQL.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The SQL of a table function's call.
 fn call(function: &str, name: &str, named: &[(&str, Option<String>)], range: Range) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let mut arguments = vec![quoted(name)];
     let range = [("from", range.from), ("to", range.to), ("zone", range.zone)];
     for (key, value) in named.iter().chain(&range) {

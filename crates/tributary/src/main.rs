@@ -2,7 +2,7 @@
 //!
 //! In reading order: what may be asked of it ([`cli`]), the running house ([`node`]), settings ([`settings`]), how
 //! answers look in a terminal ([`output`]), the demo ([`demo`]),
-//! what is done to the records and by whose rules ([`import`], [`mapping`], [`decide`], [`replay`]), and how the lake is
+//! what is done to the records and by whose rules ([`import`], [`mapping`], [`decide`], [`identity`], [`replay`]), and how the lake is
 //! looked after ([`upkeep`]).
 
 mod cli;
@@ -11,6 +11,7 @@ mod node;
 
 mod decide;
 mod demo;
+mod identity;
 mod import;
 mod mapping;
 mod output;

@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 use ingestion::CollectorConfig;
 use model::traffic::ChannelRules;
 use normalization::{MappingFile, SourceConfig, SourceKind};
-use query::EngineSettings;
+use query::{EngineSettings, IdentityConfig};
 use serde::Deserialize;
 use server::ServerConfig;
 
@@ -31,6 +31,9 @@ pub struct Settings {
     pub server: ServerConfig,
     /// How questions are answered.
     pub query: QuerySettings,
+    /// Which ids stand for nobody, and from which degree on one is a hub.
+    #[serde(default)]
+    pub identity: IdentityConfig,
 }
 
 /// `[workspace]`: the house as a whole.
@@ -97,6 +100,7 @@ impl Settings {
             memory_bytes_max: self.query.memory_bytes_max,
             threads: None,
             hot_bytes_max: self.query.hot_bytes_max,
+            identity: self.identity.clone(),
         }
     }
 
@@ -104,6 +108,13 @@ impl Settings {
         model::time::zone(&self.workspace.zone).map_err(|error| anyhow!("workspace.zone: {error}"))?;
         if self.workspace.contact_key.len() < 16 {
             bail!("workspace.contact_key has fewer than 16 characters; take 32 random ones and keep them");
+        }
+        let limits = [
+            ("known_ids_per_device_max", self.identity.known_ids_per_device_max),
+            ("devices_per_id_per_day_max", self.identity.devices_per_id_per_day_max),
+        ];
+        if let Some((key, _)) = limits.into_iter().find(|(_, limit)| *limit == 0) {
+            bail!("identity.{key} is 0, expected at least 1: else every login would make a hub");
         }
         let known = |name: &str, kind| self.sources.iter().any(|source| source.name == name && source.kind == kind);
         for (key, source) in &self.collector.write_keys {
@@ -250,6 +261,7 @@ mod tests {
     fn shipped_settings_are_sound() {
         let loaded = read_settings(&shipped().toml).unwrap();
         assert_eq!(loaded.server, ServerConfig::default());
+        assert_eq!(loaded.identity, IdentityConfig::default());
         assert!(!format!("{loaded:?}").contains(&loaded.workspace.contact_key));
     }
 
@@ -258,6 +270,13 @@ mod tests {
         let folder = read_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"))).unwrap();
         let shipped = shipped();
         assert_eq!((shipped.definitions, shipped.mappings), (folder.definitions, folder.mappings));
+    }
+
+    #[test]
+    fn a_limit_of_hubs_is_at_least_one() {
+        let wrong = shipped().toml.replace("known_ids_per_device_max = 10", "known_ids_per_device_max = 0");
+        let message = read_settings(&wrong).unwrap_err().to_string();
+        assert!(message.contains("identity.known_ids_per_device_max is 0, expected at least 1"), "{message}");
     }
 
     #[test]

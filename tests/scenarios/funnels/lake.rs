@@ -114,6 +114,7 @@ pub fn engine(house: &House, definitions: &Arc<Definitions>, threads: Option<usi
         threads,
         // Little room, so that lanes make room for others; with one thread none.
         hot_bytes_max: if threads == Some(1) { 0 } else { 1 << 18 },
+        identity: query::IdentityConfig::default(),
     };
     let definitions = Arc::clone(definitions);
     Engine::new(Arc::clone(&house.lake), definitions, Arc::new(channels), settings).expect("a sound engine")

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use arrow::array::{RecordBatch, StringArray};
 use identity::{Edges, IdentityInput, PersonId, Persons};
 use lake::Lake;
-use model::{Claim, Cost, Node, OrderVersion, Pull, Refund, Signals, UtcMillis, Witness, traffic::ChannelRules};
+use model::{Claim, Cost, Edge, Node, OrderVersion, Pull, Refund, Signals, UtcMillis, Witness, traffic::ChannelRules};
 use normalization::{Traffic, classify};
 use tables::{Cells, Table, cells::text_at};
 
@@ -161,7 +161,7 @@ impl Codes {
 }
 
 impl Facts {
-    /// Reads the facts known at `as_of`.
+    /// Reads the facts known at `as_of`, and a steward's `decision` as if it were one of them.
     ///
     /// # Errors
     /// [`EngineError`] where a table is unreadable.
@@ -170,8 +170,9 @@ impl Facts {
         as_of: UtcMillis,
         settings: &EngineSettings,
         channels: &ChannelRules,
+        decision: Option<&Edge>,
     ) -> Result<Self, EngineError> {
-        let Known { persons, witnesses, versions } = Known::read(lake, as_of, settings).await?;
+        let Known { persons, witnesses, versions } = Known::read(lake, as_of, settings, decision).await?;
         let mut facts = Self {
             persons,
             person_ids: Vec::new(),
@@ -399,8 +400,16 @@ struct Known {
 }
 
 impl Known {
-    async fn read(lake: &Lake, as_of: UtcMillis, settings: &EngineSettings) -> Result<Self, EngineError> {
-        let edges = edges::read(lake, as_of).await?;
+    async fn read(
+        lake: &Lake,
+        as_of: UtcMillis,
+        settings: &EngineSettings,
+        decision: Option<&Edge>,
+    ) -> Result<Self, EngineError> {
+        let mut edges = edges::read(lake, as_of).await?;
+        if let Some(decision) = decision {
+            edges.add(decision);
+        }
         let witnesses = rows(lake, Table::Witnesses, as_of, tables::identity::read_witnesses).await?;
         let versions = rows(lake, Table::OrderVersions, as_of, tables::orders::read_versions).await?;
         let settings = settings.clone();
@@ -422,8 +431,8 @@ fn who_is_who(edges: &Edges, witnesses: &[Witness], versions: &[OrderVersion], s
         witnesses,
         order_devices: &order_devices,
         shop_by_web_source: &settings.shop_by_web_source,
-        limits: identity::HubLimits::default(),
-        rejected_ids: &identity::default_rejected_ids(),
+        limits: settings.identity.hub_limits(),
+        rejected_ids: &settings.identity.all_rejected_ids(),
     })
 }
 
@@ -432,7 +441,7 @@ fn who_is_who(edges: &Edges, witnesses: &[Witness], versions: &[OrderVersion], s
 /// # Errors
 /// [`EngineError`] where a table is unreadable.
 pub async fn persons(lake: &Lake, as_of: UtcMillis, settings: &EngineSettings) -> Result<Persons, EngineError> {
-    Ok(Known::read(lake, as_of, settings).await?.persons)
+    Ok(Known::read(lake, as_of, settings, None).await?.persons)
 }
 
 async fn rows<T>(

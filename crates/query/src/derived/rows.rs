@@ -1,8 +1,9 @@
 //! The derived tables as SQL sees them: one place where their columns are named.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use arrow::array::RecordBatch;
+use identity::HubReason;
 use journey::Assignment;
 use model::{Claim, Cost, Currency, Node};
 use reconcile::{LedgerEntry, OrderMeasures};
@@ -22,12 +23,19 @@ pub fn persons(derived: &Derived) -> Result<RecordBatch, EngineError> {
         person: String,
         node: Node,
         hub: bool,
+        hub_reason: Option<String>,
     }
     let persons = &derived.facts.persons;
+    let reasons: HashMap<&Node, HubReason> = persons.hubs().iter().map(|hub| (&hub.node, hub.reason)).collect();
     let mut rows: Vec<Row> = persons
         .iter()
         .flat_map(|(person, nodes)| nodes.iter().map(move |node| (person, node)))
-        .map(|(person, node)| Row { person: person.to_string(), node: node.clone(), hub: persons.is_hub(node) })
+        .map(|(person, node)| Row {
+            person: person.to_string(),
+            node: node.clone(),
+            hub: persons.is_hub(node),
+            hub_reason: reasons.get(node).map(ToString::to_string),
+        })
         .collect();
     rows.sort_by(|a, b| (&a.person, &a.node).cmp(&(&b.person, &b.node)));
     let columns: Vec<Column<Row>> = vec![
@@ -35,6 +43,7 @@ pub fn persons(derived: &Derived) -> Result<RecordBatch, EngineError> {
         required("kind", "user, customer, contact, order, device", Value::Text(|r| Some(r.node.kind.name().into()))),
         required("node", "kind:scope:id", Value::Text(|r| Some(r.node.to_text().into()))),
         required("hub", "True where its edges are not followed", Value::Flag(|r| Some(r.hub))),
+        optional("hub_reason", "Why not", Value::Text(|r| r.hub_reason.as_deref().map(Cow::from))),
     ];
     Ok(encode_columns(&columns, &rows)?)
 }

@@ -64,6 +64,8 @@ pub struct GroundFile {
 /// What is kept of files from question to question: they never change.
 #[derive(Debug)]
 pub struct GroundCache {
+    /// Ids that stand for nobody, in lower case.
+    rejected_ids: BTreeSet<String>,
     whereabouts: Mutex<HashMap<String, Arc<Whereabouts>>>,
     signals: Arc<Mutex<KnownSignals>>,
     hot: HotLanes,
@@ -224,10 +226,11 @@ impl Ground {
 }
 
 impl GroundCache {
-    /// Nothing kept yet; of lanes never more than `hot_bytes_max`.
+    /// Nothing kept yet; of lanes never more than `hot_bytes_max`. `rejected_ids` stand for nobody.
     #[must_use]
-    pub fn new(hot_bytes_max: usize) -> Self {
-        Self { whereabouts: Mutex::default(), signals: Arc::default(), hot: HotLanes::new(hot_bytes_max) }
+    pub fn new(rejected_ids: BTreeSet<String>, hot_bytes_max: usize) -> Self {
+        let hot = HotLanes::new(hot_bytes_max);
+        Self { rejected_ids, whereabouts: Mutex::default(), signals: Arc::default(), hot }
     }
 
     fn retain(&self, exists: impl Fn(&str) -> bool) {
@@ -244,7 +247,7 @@ impl GroundCache {
         for file in files {
             let found = match known.get(&file.entry.name) {
                 Some(found) => Arc::clone(found),
-                None => Arc::new(Whereabouts::of(file)?),
+                None => Arc::new(Whereabouts::of(file, &self.rejected_ids)?),
             };
             known.insert(file.entry.name.clone(), Arc::clone(&found));
             all.push(found);

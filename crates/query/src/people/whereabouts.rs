@@ -34,16 +34,16 @@ pub struct Whereabouts {
 }
 
 impl Whereabouts {
-    /// Reads a file: every row, in force or not.
+    /// Reads a file: every row, in force or not. An id in `rejected` owns nothing.
     ///
     /// # Errors
     /// [`EngineError`] where the file is damaged.
-    pub fn of(file: &SortedFile) -> Result<Self, EngineError> {
-        let (mut found, rejected) = (Self::default(), identity::default_rejected_ids());
+    pub fn of(file: &SortedFile, rejected: &BTreeSet<String>) -> Result<Self, EngineError> {
+        let mut found = Self::default();
         for group in 0..file.groups() {
             let reading = Reading { columns: &["place", "in_session", "device_place", "user"], as_of: None };
             for rows in file.read(group, reading)? {
-                found.add(&rows?, &rejected)?;
+                found.add(&rows?, rejected)?;
             }
             found.settle();
         }
