@@ -38,6 +38,9 @@ pub(crate) const DISTINCT_COLUMNS: [&str; 7] =
 /// Bytes of a column's distinct values, within a row group, up to which it is stored as codes.
 const DICTIONARY_BYTES_MAX: usize = 8 << 20;
 
+/// Rows of a row group, at most.
+const GROUP_ROWS: usize = 256 * 1024;
+
 /// One data file in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
@@ -213,7 +216,7 @@ fn properties(table: Table, layout: Layout) -> Result<WriterProperties, LakeErro
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::None)
-        .set_max_row_group_row_count(Some(128 * 1024))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX);
     let schema = table.schema();
     for field in schema.fields() {

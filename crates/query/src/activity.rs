@@ -19,7 +19,7 @@ use crate::{
         Ask, AskTable, Condition, Ground, LanePlan, Lanes, PersonFold, Run, Who,
         columns::{Compiler, EventColumns},
         gather::Gathered,
-        lanes::{Kept, NO_AMOUNT, NONE},
+        lanes::{Amounts, Kept, NO_AMOUNT, NONE},
         whereabouts::Place,
     },
     period::{Day, Days, Grain, Span},
@@ -61,10 +61,14 @@ struct Counting<'a> {
     cells: Cells,
     /// The day of the last instant that was looked up.
     day: Day,
-    /// Of the person at hand: its devices.
+    /// Of the person at hand: its devices but the one that was met last.
     devices: Vec<Device>,
-    /// Of them the one that was met last.
-    current: usize,
+    /// That device.
+    device: Device,
+    /// True where more is asked of a session than that it is one.
+    counts_events: bool,
+    /// The cell and code of the person's last event.
+    last: (usize, u32),
     /// Of the person at hand, in the period at hand: the cells that it was met in.
     met: Vec<usize>,
     /// That period.
@@ -73,6 +77,7 @@ struct Counting<'a> {
 }
 
 /// One device of the person at hand.
+#[derive(Debug, Clone, Copy)]
 struct Device {
     home: Place,
     /// Its last session event.
@@ -118,9 +123,14 @@ pub(crate) fn expand(
 }
 
 impl ActivityAsk {
-    fn plan(&self, wanted: &[usize]) -> LanePlan {
+    /// True where one of these columns is wanted.
+    fn asks(&self, wanted: &[usize], names: &[&str]) -> bool {
         let schema = self.schema();
-        let asks = |names: &[&str]| wanted.iter().any(|&column| names.contains(&schema.field(column).name().as_str()));
+        wanted.iter().any(|&column| names.contains(&schema.field(column).name().as_str()))
+    }
+
+    fn plan(&self, wanted: &[usize]) -> LanePlan {
+        let asks = |names: &[&str]| self.asks(wanted, names);
         let value = asks(&["value", "value_per_session", "currency"]);
         let purchases = value || asks(&["purchases"]);
         let sessions = self.activity == Activity::Sessions;
@@ -128,7 +138,7 @@ impl ActivityAsk {
         LanePlan {
             marks: if purchases { vec![bought] } else { Vec::new() },
             code: self.by.clone(),
-            value,
+            value: if value { Amounts::Marked } else { Amounts::None },
             currency: self.currency,
             device: sessions,
             kept: if sessions { Kept::Session } else { Kept::All },
@@ -179,7 +189,8 @@ impl Ask for ActivityAsk {
         let plan = self.plan(wanted);
         let texts = self.ground.texts(&plan);
         let by = if self.activity == Activity::Sessions { Gathered::ByDevice } else { Gathered::ByPerson };
-        let folds = run.fold(&self.ground, &plan, &texts, by, || Counting::new(self))?;
+        let counts_events = !plan.marks.is_empty() || self.asks(wanted, &["events"]);
+        let folds = run.fold(&self.ground, &plan, &texts, by, || Counting::new(self, counts_events))?;
         let (mut cells, mut currencies) = (BTreeMap::<(i32, Option<String>), Cell>::new(), Vec::new());
         for fold in folds {
             currencies.extend(fold.currencies);
@@ -245,13 +256,15 @@ impl fmt::Debug for ActivityAsk {
 }
 
 impl<'a> Counting<'a> {
-    fn new(ask: &'a ActivityAsk) -> Self {
+    fn new(ask: &'a ActivityAsk, counts_events: bool) -> Self {
         Self {
             ask,
             cells: Cells::default(),
-            day: Day::default(),
+            day: if ask.span.grain == Grain::All { Day::ALWAYS } else { Day::default() },
             devices: Vec::new(),
-            current: 0,
+            device: NOBODY,
+            counts_events,
+            last: (OUTSIDE, NONE),
             met: Vec::new(),
             period: usize::MAX,
             currencies: Vec::new(),
@@ -260,9 +273,6 @@ impl<'a> Counting<'a> {
 
     /// The period of an instant, as a number.
     fn period(&mut self, at: i64) -> usize {
-        if self.ask.span.grain == Grain::All {
-            return 0;
-        }
         if !self.day.holds(at) {
             self.day = self.ask.days.at(UtcMillis(at));
         }
@@ -281,63 +291,87 @@ impl<'a> Counting<'a> {
     /// Sessions as `journey::sessions` cuts them, all devices of the person side by side.
     fn sessions(&mut self, lanes: &Lanes, range: Range<usize>) {
         let gap_ms = self.ask.rule.gap_ms();
-        for row in range {
+        let mut device = self.device;
+        for row in range.clone() {
             let (at, home) = (lanes.at[row], lanes.device[row]);
-            if home == 0 {
-                continue;
+            if home != device.home {
+                device = self.switch(device, home);
             }
-            if self.devices.get(self.current).is_none_or(|device| device.home != home) {
-                let known = self.devices.iter().position(|device| device.home == home);
-                self.current = known.unwrap_or_else(|| {
-                    self.devices.push(Device { home, at: NEVER, cell: OUTSIDE });
-                    self.devices.len() - 1
-                });
-            }
-            let device = &mut self.devices[self.current];
-            let goes_on = at.saturating_sub(device.at) <= gap_ms;
+            let started = at - device.at > gap_ms;
             device.at = at;
-            let mut cell = device.cell;
-            if !goes_on {
-                cell = self.started(at, lanes.code.get(row).copied().unwrap_or(NONE));
-                self.devices[self.current].cell = cell;
-                self.cells.all[cell].units += 1;
+            if started && home != 0 {
+                device.cell = self.started(at, lanes.code.get(row).copied().unwrap_or(NONE));
+                self.cells.all[device.cell].units += 1;
             }
-            let cell = &mut self.cells.all[cell];
-            cell.events += 1;
-            if lanes.mask.get(row).is_some_and(|mask| *mask != 0) {
-                cell.purchases += 1;
-                if let Some(&value) = lanes.value.get(row).filter(|value| **value != NO_AMOUNT) {
-                    cell.value_micros += i128::from(value);
-                    if !self.currencies.contains(&lanes.currency[row]) {
-                        self.currencies.push(lanes.currency[row]);
-                    }
+            if self.counts_events {
+                self.cells.all[device.cell].events += 1;
+                if lanes.mask.get(row).is_some_and(|mask| *mask != 0) {
+                    self.purchase(lanes, row, device.cell);
                 }
+            }
+        }
+        self.device = device;
+    }
+
+    /// Puts a device back and takes another of the person.
+    fn switch(&mut self, device: Device, home: Place) -> Device {
+        match self.devices.iter_mut().find(|known| known.home == device.home) {
+            Some(known) => *known = device,
+            None => self.devices.push(device),
+        }
+        // Events without a device make no session.
+        let new = Device { home, at: NEVER, cell: OUTSIDE };
+        self.devices.iter().find(|known| known.home == home).copied().unwrap_or(new)
+    }
+
+    fn purchase(&mut self, lanes: &Lanes, row: usize, cell: usize) {
+        let cell = &mut self.cells.all[cell];
+        cell.purchases += 1;
+        if let Some(&value) = lanes.value.get(row).filter(|value| **value != NO_AMOUNT) {
+            cell.value_micros += i128::from(value);
+            if !self.currencies.contains(&lanes.currency[row]) {
+                self.currencies.push(lanes.currency[row]);
             }
         }
     }
 
     fn people(&mut self, lanes: &Lanes, range: Range<usize>) {
-        for row in range.filter(|&row| self.ask.counts(lanes.at[row])) {
-            let period = self.period(lanes.at[row]);
-            // A person's events are in order: of an earlier period there are no more.
-            if period != self.period {
-                self.period = period;
-                self.met.clear();
+        let (from, to) = (self.ask.range.0.0, self.ask.range.1.0);
+        for row in range {
+            let (at, code) = (lanes.at[row], lanes.code.get(row).copied().unwrap_or(NONE));
+            if !(from <= at && at < to) {
+                continue;
             }
-            let index = self.cells.index(period, lanes.code.get(row).copied().unwrap_or(NONE));
-            let new = !self.met.contains(&index);
-            if new {
-                self.met.push(index);
+            if !self.day.holds(at) || code != self.last.1 || self.last.0 == OUTSIDE {
+                let index = self.met(at, code);
+                self.last = (index, code);
             }
-            let cell = &mut self.cells.all[index];
-            cell.units += i64::from(new);
-            cell.events += 1;
+            self.cells.all[self.last.0].events += 1;
         }
+    }
+
+    /// The cell of an instant and row of the breakdown, in which the person is counted once.
+    fn met(&mut self, at: i64, code: u32) -> usize {
+        let period = self.period(at);
+        // A person's events are in order: of an earlier period there are no more.
+        if period != self.period {
+            self.period = period;
+            self.met.clear();
+        }
+        let index = self.cells.index(period, code);
+        if !self.met.contains(&index) {
+            self.met.push(index);
+            self.cells.all[index].units += 1;
+        }
+        index
     }
 }
 
-/// Before any session event.
-const NEVER: i64 = i64::MIN;
+/// Before any session event: so long ago that no session reaches it.
+const NEVER: i64 = i64::MIN / 4;
+
+/// The device of no event yet.
+const NOBODY: Device = Device { home: 0, at: NEVER, cell: OUTSIDE };
 
 impl PersonFold for Counting<'_> {
     fn events(&mut self, lanes: &Lanes, range: Range<usize>) {
@@ -353,7 +387,9 @@ impl PersonFold for Counting<'_> {
 
     fn end(&mut self, _: Who) -> Result<(), EngineError> {
         self.devices.clear();
+        self.device = NOBODY;
         self.period = usize::MAX;
+        self.last = (OUTSIDE, NONE);
         Ok(())
     }
 }

@@ -153,6 +153,9 @@ pub struct Day {
 }
 
 impl Day {
+    /// All time as one.
+    pub const ALWAYS: Self = Self { start: i64::MIN, end: i64::MAX, period: 0 };
+
     /// True where the instant, in milliseconds, lies in it.
     #[must_use]
     pub fn holds(&self, at: i64) -> bool {
@@ -214,7 +217,17 @@ impl Days {
     }
 
     fn index(&self, at: UtcMillis) -> usize {
-        self.starts.partition_point(|start| *start <= at.0).saturating_sub(1)
+        let Some(first) = self.starts.first() else { return 0 };
+        // Days are of 24 hours, give or take those at which clocks are set: the day is near.
+        let day = at.0.saturating_sub(*first).div_euclid(24 * UtcMillis::HOUR_MS).max(0);
+        let mut index = usize::try_from(day).unwrap_or(usize::MAX).min(self.starts.len() - 1);
+        while index > 0 && self.starts[index] > at.0 {
+            index -= 1;
+        }
+        while self.starts.get(index + 1).is_some_and(|next| *next <= at.0) {
+            index += 1;
+        }
+        index
     }
 }
 

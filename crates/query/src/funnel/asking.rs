@@ -17,7 +17,7 @@ use crate::{
     people::{
         Ask, AskTable, Condition, Ground, LanePlan, Run,
         columns::{Compiler, EventColumns},
-        lanes::Kept,
+        lanes::{Amounts, Kept},
         units,
     },
     period::{Days, Grain, Span, day, horizon},
@@ -162,7 +162,7 @@ impl FunnelAsk {
             held: self.held.clone(),
             code: self.code.clone(),
             unit: self.unit.clone(),
-            value: wanted_value,
+            value: if wanted_value { Amounts::All } else { Amounts::None },
             currency: self.currency,
             device: matches!(self.definition.unit, FunnelUnit::Device | FunnelUnit::Session),
             in_session: strict || sessions,

@@ -38,8 +38,8 @@ pub struct LanePlan {
     pub code: Option<Arc<dyn PhysicalExpr>>,
     /// A text that becomes `unit`; events without are left out.
     pub unit: Option<Arc<dyn PhysicalExpr>>,
-    /// Amounts are read, with their currencies.
-    pub value: bool,
+    /// Whose amounts are read, with their currencies.
+    pub value: Amounts,
     /// Amounts in other currencies are none.
     pub currency: Option<Currency>,
     /// Devices are read.
@@ -52,6 +52,18 @@ pub struct LanePlan {
     pub kept: Kept,
     /// The columns that the expressions read.
     pub columns: EventColumns,
+}
+
+/// Of which events amounts are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Amounts {
+    /// Of none.
+    #[default]
+    None,
+    /// Of those with a mark.
+    Marked,
+    /// Of every one that is kept.
+    All,
 }
 
 /// Which events a fold reads. Those of bots and internal visits it never does.
@@ -131,7 +143,7 @@ impl LanePlan {
             list.map(ToString::to_string).collect()
         };
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {} {:?} {} {} {} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {:?}",
             conditions(&self.marks),
             conditions(&self.exclusions),
             expressions(&mut self.held.iter()),
@@ -149,14 +161,15 @@ impl LanePlan {
     /// Bytes that a kept row takes in the lanes, at most.
     #[must_use]
     pub fn row_bytes(&self) -> usize {
-        let wide = [true, self.value, self.device].into_iter().filter(|read| *read).count();
+        let value = self.value != Amounts::None;
+        let wide = [true, value, self.device].into_iter().filter(|read| *read).count();
         let narrow = [
             !self.marks.is_empty(),
             !self.exclusions.is_empty(),
             !self.held.is_empty(),
             self.code.is_some(),
             self.unit.is_some(),
-            self.value,
+            value,
         ];
         8 * wide + 4 * narrow.into_iter().filter(|read| *read).count() + usize::from(self.reads_in_session()) + 4
     }
@@ -170,8 +183,8 @@ impl LanePlan {
             wanted.insert("event");
         }
         let more = [
-            (self.value, "value"),
-            (self.value, "currency"),
+            (self.value != Amounts::None, "value"),
+            (self.value != Amounts::None, "currency"),
             (self.device, "device_place"),
             (!file.all_counted, "traffic"),
             (self.reads_in_session() && !file.all_in_session, "in_session"),

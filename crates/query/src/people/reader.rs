@@ -14,7 +14,7 @@ use crate::{
     people::{
         columns::{Texts, stored},
         expressions::{Learned, codes},
-        lanes::{Condition, Kept, LanePlan, Lanes, NO_AMOUNT, NONE, Piece},
+        lanes::{Amounts, Condition, Kept, LanePlan, Lanes, NO_AMOUNT, NONE, Piece},
         signals::TrafficBook,
     },
 };
@@ -148,9 +148,7 @@ impl<'a> LaneReader<'a> {
             Chosen::At(positions) => positions,
         };
         let mut piece = Piece { lanes, places, ends, row, ..Piece::default() };
-        if self.plan.value {
-            self.read_amounts(rows, &mut piece)?;
-        }
+        self.read_amounts(rows, &mut piece)?;
         self.read_texts(rows, &mut piece)?;
         Ok(piece)
     }
@@ -231,21 +229,37 @@ impl<'a> LaneReader<'a> {
     }
 
     fn read_amounts(&self, rows: &RecordBatch, piece: &mut Piece) -> Result<(), EngineError> {
-        let (values, currencies) = (stored(rows, "value")?, stored(rows, "currency")?);
-        let values = values.as_primitive::<Decimal128Type>();
-        let mut codes = codes(self.texts, currencies, &piece.row)?;
-        if let Some(wanted) = self.plan.currency {
-            let wanted = self.texts.code(wanted.code());
-            codes.iter_mut().filter(|code| **code != wanted).for_each(|code| *code = NONE);
+        if self.plan.value == Amounts::None {
+            return Ok(());
         }
-        let amount = |(position, &currency): (usize, &u32)| {
+        let values = stored(rows, "value")?.as_primitive::<Decimal128Type>();
+        let count = piece.lanes.len();
+        let stated = |position: usize| {
             let row = piece.row_at(position);
-            // An amount that states no currency is none: it would be added to others'.
-            let stated = values.is_valid(row) && currency != NONE;
-            if stated { i64::try_from(values.value(row)).unwrap_or(NO_AMOUNT) } else { NO_AMOUNT }
+            values.is_valid(row).then_some((position, row as u32))
         };
-        piece.lanes.value = codes.iter().enumerate().map(|(position, code)| amount((position, code))).collect();
-        piece.lanes.currency = codes;
+        let with_value: Vec<(usize, u32)> = match self.plan.value {
+            Amounts::Marked => {
+                let marked = piece.lanes.mask.iter().enumerate().filter(|(_, mask)| **mask != 0);
+                marked.filter_map(|(position, _)| stated(position)).collect()
+            }
+            _ => (0..count).filter_map(stated).collect(),
+        };
+        let (mut amounts, mut currencies) = (vec![NO_AMOUNT; count], vec![NONE; count]);
+        if !with_value.is_empty() {
+            let at: Vec<u32> = with_value.iter().map(|(_, row)| *row).collect();
+            let codes = codes(self.texts, stored(rows, "currency")?, &at)?;
+            let wanted = self.plan.currency.map(|currency| self.texts.code(currency.code()));
+            for ((position, row), code) in with_value.into_iter().zip(codes) {
+                // An amount that states no currency is none: it would be added to others'.
+                if code != NONE && wanted.is_none_or(|wanted| wanted == code) {
+                    amounts[position] = i64::try_from(values.value(row as usize)).unwrap_or(NO_AMOUNT);
+                    currencies[position] = code;
+                }
+            }
+        }
+        piece.lanes.value = amounts;
+        piece.lanes.currency = currencies;
         Ok(())
     }
 
