@@ -41,7 +41,7 @@ pub struct Call {
 }
 
 /// Every table function.
-pub const SIGNATURES: [Signature; 17] = [
+pub const SIGNATURES: [Signature; 18] = [
     Signature { name: "metric", arguments: &["name", "grain", "by", "from", "to", "zone", "currency"], required: 1 },
     Signature {
         name: "funnel",
@@ -101,6 +101,11 @@ pub const SIGNATURES: [Signature; 17] = [
     },
     Signature { name: "session_series", arguments: &["grain", "by", "from", "to", "zone", "currency"], required: 0 },
     Signature { name: "active_people", arguments: &["grain", "by", "from", "to", "zone"], required: 0 },
+    Signature {
+        name: "credit_series",
+        arguments: &["by", "policy", "grain", "from", "to", "zone", "currency"],
+        required: 0,
+    },
     Signature { name: "revenue_series", arguments: &["grain", "from", "to", "zone", "currency"], required: 0 },
 ];
 

@@ -6,7 +6,7 @@
 //! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), [`window_funnel`] (funnels
 //! over rows of one's own), `people` (everybody's events in order, folded where they lie), and the questions that have a
 //! definition: [`metric`], [`funnel`], [`compare`], [`bridge`]. What is asked of people without one: `retention`, `paths` and
-//! `activity`.
+//! `activity`; what policies make of their purchases: `credit_series`.
 
 pub mod engine;
 
@@ -29,6 +29,7 @@ mod people_table;
 pub(crate) mod activity;
 pub mod bridge;
 pub mod compare;
+pub(crate) mod credit_series;
 pub mod funnel;
 pub mod metric;
 pub mod period;
