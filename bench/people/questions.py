@@ -83,7 +83,8 @@ def _row(question, row):
     if question == "q3":
         return _day(row[0]), _channel(row[1]), _count(row[2]), _count(row[3]), _cents(row[4])
     if question == "q4":
-        return UNATTRIBUTED.get(row[0], row[0]), round(float(row[1])), _cents(row[2]), round(float(row[3]) * 1e6), _cents(row[4])
+        campaign = UNATTRIBUTED.get(row[0], row[0])
+        return campaign, round(float(row[1])), _cents(row[2]), round(float(row[3]) * 1e6), _cents(row[4])
     if question == "q7":
         return (_channel(row[0]), *map(_count, row[1:]))
     return _day(row[0]), _channel(row[1]), _cents(row[2])
