@@ -148,10 +148,12 @@ async fn a_pool_that_is_too_small_is_an_error_and_not_the_end() {
 /// Every session event that counts, in order: whose, where, when, and what tells whether it is a touch or a purchase.
 const VISITS: &str = "
     SELECT e.person_id, e.device, e.occurred_at, e.event, e.channel, e.campaign,
-        CASE WHEN e.campaign <> '(not set)' THEN e.campaign END,
-        CAST(NULL AS VARCHAR),
+        CASE WHEN coalesce(f.utm_source, f.utm_medium, f.utm_campaign, f.utm_id, f.click_id_kind) IS NOT NULL THEN
+            concat_ws('|', coalesce(f.utm_source, '-'), coalesce(f.utm_medium, '-'), coalesce(f.utm_campaign, '-'),
+                coalesce(f.utm_id, '-'), coalesce(f.click_id_kind, '-')) END,
+        f.click_id_kind || '=' || f.click_id,
         CASE WHEN e.currency = 'EUR' THEN e.value END
-    FROM events e
+    FROM events e JOIN facts.events f ON f.key = e.event_id
     WHERE e.in_session AND NOT e.is_bot AND NOT e.is_internal AND e.device IS NOT NULL
     ORDER BY e.occurred_at, e.event_id";
 

@@ -48,6 +48,7 @@ struct CreditAsk {
     /// Instants that count, half open.
     range: (UtcMillis, UtcMillis),
     by: Option<Arc<dyn PhysicalExpr>>,
+    /// What tells an event's campaign from others.
     campaign: Arc<dyn PhysicalExpr>,
     channel: Arc<dyn PhysicalExpr>,
     columns: EventColumns,
@@ -78,7 +79,7 @@ pub(crate) fn expand(
         }
         None => None,
     };
-    let [campaign, channel] = ["campaign", "channel"].map(|name| ColumnRef {
+    let [campaign, channel] = ["campaign_sign", "channel"].map(|name| ColumnRef {
         relation: "events".to_owned(),
         column: name.to_owned(),
         property: None,
@@ -130,6 +131,7 @@ impl CreditAsk {
             value: asks(&["value", "currency"]),
             currency: self.currency,
             device: true,
+            click: true,
             kept: Kept::Session,
             columns: self.columns.clone(),
             ..LanePlan::default()

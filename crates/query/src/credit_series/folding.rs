@@ -17,8 +17,6 @@ use crate::{
 
 /// The channel of those who came by themselves.
 const DIRECT: &str = "Direct";
-/// What stands for a campaign where there is none.
-const NOT_SET: &str = "(not set)";
 
 /// One thread's fold.
 pub(super) struct Folding<'a> {
@@ -26,7 +24,6 @@ pub(super) struct Folding<'a> {
     crediting: Crediting<'a>,
     texts: &'a Texts,
     direct: u32,
-    not_set: u32,
     /// Currencies that amounts were met in by their codes, each with the micros of its minor unit.
     minors: Vec<(u32, i64)>,
 }
@@ -38,7 +35,6 @@ impl<'a> Folding<'a> {
             crediting: Crediting::new(&ask.policies, ask.rule),
             texts,
             direct: texts.code(DIRECT),
-            not_set: texts.code(NOT_SET),
             minors: Vec::new(),
         }
     }
@@ -78,8 +74,8 @@ impl PersonFold for Folding<'_> {
             if device == 0 {
                 continue;
             }
-            let campaign = Some(lanes.held[row]).filter(|&code| code != NONE && code != self.not_set);
-            if self.crediting.comes(&Arrival { at, device, campaign, click_id: None }) {
+            let [campaign, click_id] = [lanes.held[row], lanes.click[row]].map(|code| (code != NONE).then_some(code));
+            if self.crediting.comes(&Arrival { at, device, campaign, click_id }) {
                 let code = lanes.code.get(row).copied().unwrap_or(NONE);
                 let touch = PathTouch { at, direct: lanes.unit[row] == self.direct, code };
                 self.crediting.touch(touch, &mut |credit| self.sums.add(&credit));

@@ -254,7 +254,8 @@ impl GroundCache {
 
     fn traits(&self, file: &SortedFile, book: &TrafficBook) -> Result<FileTraits, EngineError> {
         let all_in_session = self.of(&file.entry.name).is_some_and(|found| !found.outside_sessions);
-        Ok(FileTraits { all_counted: book.all_counted(&file.entry.name)?, all_in_session })
+        let name = &file.entry.name;
+        Ok(FileTraits { all_counted: book.all_counted(name)?, all_in_session, no_clicks: book.no_clicks(name) })
     }
 
     fn of(&self, file: &str) -> Option<Arc<Whereabouts>> {

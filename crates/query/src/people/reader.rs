@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
-    datatypes::{Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType},
+    compute::cast,
+    datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
 use model::Digest;
 use tables::TableError;
@@ -151,6 +152,9 @@ impl<'a> LaneReader<'a> {
         if self.plan.value {
             self.read_amounts(rows, &mut piece)?;
         }
+        if self.plan.click {
+            piece.lanes.click = self.clicks(rows, &piece)?;
+        }
         self.read_texts(rows, &mut piece)?;
         Ok(piece)
     }
@@ -247,6 +251,29 @@ impl<'a> LaneReader<'a> {
         piece.lanes.value = codes.iter().enumerate().map(|(position, code)| amount((position, code))).collect();
         piece.lanes.currency = codes;
         Ok(())
+    }
+
+    /// Click ids by their codes. The kind is part of it: `gclid=…`.
+    fn clicks(&self, rows: &RecordBatch, piece: &Piece) -> Result<Vec<u32>, EngineError> {
+        let none = || vec![NONE; piece.lanes.len()];
+        // Columns that are not there say that no row has any.
+        let Some(kinds) = rows.column_by_name("click_id_kind") else { return Ok(none()) };
+        let kinds = kinds.as_dictionary::<Int32Type>();
+        if kinds.null_count() == kinds.len() {
+            return Ok(none());
+        }
+        let ids = cast(stored(rows, "click_id")?, &DataType::Utf8)?;
+        let (names, ids) = (kinds.values().as_string::<i32>(), ids.as_string::<i32>());
+        let code = |position: usize| {
+            let row = piece.row_at(position);
+            match kinds.key(row) {
+                Some(kind) if ids.is_valid(row) => {
+                    self.texts.code(&format!("{}={}", names.value(kind), ids.value(row)))
+                }
+                _ => NONE,
+            }
+        };
+        Ok((0..piece.lanes.len()).map(code).collect())
     }
 
     fn read_texts(&mut self, rows: &RecordBatch, piece: &mut Piece) -> Result<(), EngineError> {

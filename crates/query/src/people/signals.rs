@@ -123,6 +123,32 @@ impl TrafficBook {
         Ok(true)
     }
 
+    /// True where no signals of a file are of a click id.
+    #[must_use]
+    pub fn no_clicks(&self, file: &str) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let unclicked = |hash: &String| known.signals.get(hash).is_some_and(|signals| signals.click_id_kind.is_none());
+        known.of(file).is_some_and(|hashes| hashes.iter().all(unclicked))
+    }
+
+    /// What tells the campaign of the signals with this hash from others: source, medium, campaign, id and kind of click id,
+    /// as sent. `None` where there is none of them.
+    ///
+    /// # Errors
+    /// As [`TrafficBook::verdict`].
+    pub fn campaign_sign(&self, hash: &str) -> Result<Option<String>, EngineError> {
+        let traffic = self.verdict(hash)?;
+        if !traffic.campaign_present || traffic.continues_session {
+            return Ok(None);
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let sign = |signals: &Arc<Signals>| {
+            let parts = [&signals.utm_source, &signals.utm_medium, &signals.utm_campaign, &signals.utm_id];
+            format!("{parts:?} {:?}", signals.click_id_kind)
+        };
+        Ok(known.signals.get(hash).map(sign))
+    }
+
     /// What the rules make of the signals with this hash.
     ///
     /// # Errors
