@@ -23,17 +23,19 @@ OURS = {
     "q2": "SELECT period, sessions FROM session_series(grain => 'day', zone => 'UTC')",
     "q3": "SELECT period, breakdown, sessions, purchases, value"
           " FROM session_series(grain => 'day', by => 'channel', zone => 'UTC')",
-    "q4": "SELECT campaign,"
+    "q4": "SELECT breakdown,"
           " sum(CASE WHEN policy = 'house' THEN orders ELSE 0 END), sum(CASE WHEN policy = 'house' THEN value ELSE 0 END),"
           " sum(CASE WHEN policy = 'house_linear' THEN orders ELSE 0 END),"
           " sum(CASE WHEN policy = 'house_linear' THEN value ELSE 0 END)"
-          " FROM credit_series(by => 'campaign') GROUP BY campaign",
+          " FROM credit_series(by => 'campaign') GROUP BY breakdown",
     "q6": "SELECT period, people FROM active_people(grain => 'day', zone => 'UTC')",
     "q7": "SELECT breakdown, step, units, p50_ms, p90_ms FROM funnel('bench', by => 'channel')",
     "q8": "SELECT period, channel, value FROM metric('net_revenue', grain => 'day', by => 'channel',"
           " from => '%s', zone => 'UTC', currency => 'EUR')" % SINCE,
 }
 
+# What no campaign brought, in the words of the log.
+UNATTRIBUTED = {"(unattributed)": "(direct)"}
 # Our channels in the words of the log.
 CHANNELS = {
     "Direct": "direct", "Organic Search": "organic_search", "Paid Search": "paid_search", "Paid Social": "paid_social",
@@ -81,7 +83,8 @@ def _row(question, row):
     if question == "q3":
         return _day(row[0]), _channel(row[1]), _count(row[2]), _count(row[3]), _cents(row[4])
     if question == "q4":
-        return row[0] or "(direct)", round(float(row[1])), _cents(row[2]), round(float(row[3]) * 1e6), _cents(row[4])
+        campaign = UNATTRIBUTED.get(row[0], row[0])
+        return campaign, round(float(row[1])), _cents(row[2]), round(float(row[3]) * 1e6), _cents(row[4])
     if question == "q7":
         return (_channel(row[0]), *map(_count, row[1:]))
     return _day(row[0]), _channel(row[1]), _cents(row[2])

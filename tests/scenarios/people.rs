@@ -1,21 +1,25 @@
 //! The person engine beside ingest: plans, answers while rows come, end and move, small pools.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use end_to_end::{
     doors,
-    house::{House, engine, texts},
+    house::{House, engine, engine_of, settings, texts},
 };
-use query::{Engine, Question};
+use model::UtcMillis;
+use query::{Engine, EngineSettings, Question};
 use simulator::{World, WorldConfig};
 
 use crate::truth::grouped;
 
 /// Questions that the person engine answers.
-const ASKED: [&str; 10] = [
+const ASKED: [&str; 11] = [
     "SELECT step, units FROM funnel('checkout')",
     "SELECT * FROM funnel('checkout', by => 'channel')",
     "SELECT * FROM funnel('checkout', currency => 'USD')",
@@ -23,6 +27,7 @@ const ASKED: [&str; 10] = [
     "SELECT * FROM funnel_trend('checkout', grain => 'week')",
     "SELECT period, breakdown, sessions, events, purchases FROM session_series(by => 'channel')",
     "SELECT * FROM active_people(grain => 'week')",
+    "SELECT * FROM credit_series('campaign', grain => 'week', currency => 'EUR')",
     "SELECT * FROM retention('view_item', returned => 'purchase', grain => 'week')",
     "SELECT * FROM paths('view_item', steps => 2)",
     "SELECT event, count(*), count(DISTINCT person_id) FROM events GROUP BY event ORDER BY event",
@@ -111,6 +116,7 @@ async fn a_question_about_people_is_planned_without_sort_and_repartition() {
         ("SELECT period, sessions FROM session_series()", "PeopleScan: activity=Sessions"),
         ("SELECT period, breakdown, value FROM session_series(by => 'channel')", "PeopleScan: activity=Sessions"),
         ("SELECT period, people FROM active_people()", "PeopleScan: activity=People"),
+        ("SELECT policy, value FROM credit_series()", "PeopleScan: credits=house+house_linear"),
     ] {
         let plan = house.sql(&format!("EXPLAIN {sql}")).await;
         let plan = &plan.iter().find(|row| row[0] == "physical_plan").expect("a physical plan")[1];
@@ -137,4 +143,110 @@ async fn a_pool_that_is_too_small_is_an_error_and_not_the_end() {
     let error = small.answer(&question).await.expect_err("a kilobyte is not enough").to_string();
     assert!(error.contains("Resources exhausted"), "{error}");
     assert!(!house.sql(ASKED[3]).await.is_empty());
+}
+
+/// Every session event that counts, in order: whose, where, when, and what tells whether it is a touch or a purchase.
+const VISITS: &str = "
+    SELECT e.person_id, e.device, e.occurred_at, e.event, e.channel, e.campaign,
+        CASE WHEN coalesce(f.utm_source, f.utm_medium, f.utm_campaign, f.utm_id, f.click_id_kind) IS NOT NULL THEN
+            concat_ws('|', coalesce(f.utm_source, '-'), coalesce(f.utm_medium, '-'), coalesce(f.utm_campaign, '-'),
+                coalesce(f.utm_id, '-'), coalesce(f.click_id_kind, '-')) END,
+        f.click_id_kind || '=' || f.click_id,
+        CASE WHEN e.currency = 'EUR' THEN e.value END
+    FROM events e JOIN facts.events f ON f.key = e.event_id
+    WHERE e.in_session AND NOT e.is_bot AND NOT e.is_internal AND e.device IS NOT NULL
+    ORDER BY e.occurred_at, e.event_id";
+
+/// Millionths of orders and cents, by policy and campaign.
+type Credited = BTreeMap<(String, String), (i64, i64)>;
+
+/// A touch of somebody, as the slow count keeps it.
+struct SlowTouch<'a> {
+    at: i64,
+    campaign: &'a str,
+    direct: bool,
+}
+
+/// The shipped policies said again in the plainest way: lists of all touches and purchases, and a look at each pair.
+fn credited_slowly(visits: &[Vec<String>]) -> Credited {
+    let mut last: HashMap<(&str, &str), (i64, usize)> = HashMap::new();
+    let (mut campaigns, mut clicks, mut sessions) = (HashSet::new(), HashSet::new(), 0);
+    let mut touches: HashMap<&str, Vec<SlowTouch<'_>>> = HashMap::new();
+    let mut purchases = Vec::new();
+    for row in visits {
+        let visit: Vec<&str> = row.iter().map(String::as_str).collect();
+        let &[person, device, at, event, channel, campaign, sign, click, value] = visit.as_slice() else {
+            panic!("a visit of nine columns, found {row:?}")
+        };
+        let at = UtcMillis::parse(at).unwrap().0;
+        let before = last.get(&(person, device)).filter(|(then, _)| at - then <= 30 * 60_000);
+        let (starts, session) = before.map_or((true, sessions), |(_, session)| (false, *session));
+        sessions += usize::from(starts);
+        last.insert((person, device), (at, session));
+        let anew = !sign.is_empty() && campaigns.insert((person, session, sign));
+        let touch = if click.is_empty() { starts || anew } else { clicks.insert((person, click)) };
+        if touch {
+            touches.entry(person).or_default().push(SlowTouch { at, campaign, direct: channel == "Direct" });
+        }
+        if event == "purchase" {
+            let cents = if value.is_empty() { 0 } else { (value.parse::<f64>().unwrap() * 100.0).round() as i64 };
+            purchases.push((person, at, cents));
+        }
+    }
+    let mut credited = Credited::new();
+    let mut add = |policy: &str, campaign: &str, orders: i64, cents: i64| {
+        let sum = credited.entry((policy.to_owned(), campaign.to_owned())).or_default();
+        (sum.0, sum.1) = (sum.0 + orders, sum.1 + cents);
+    };
+    for (person, at, cents) in purchases {
+        let reaches = |touch: &&SlowTouch<'_>| touch.at <= at && at - touch.at <= 720 * 3_600_000 && !touch.direct;
+        let path: Vec<_> = touches.get(person).into_iter().flatten().filter(reaches).collect();
+        let count = path.len() as i64;
+        add("house", path.last().map_or("(unattributed)", |touch| touch.campaign), 1_000_000, cents);
+        if path.is_empty() {
+            add("house_linear", "(unattributed)", 1_000_000, cents);
+        }
+        for (place, touch) in (0..).zip(path) {
+            let part = |whole: i64| whole / count + i64::from(place < whole % count);
+            add("house_linear", touch.campaign, part(1_000_000), part(cents));
+        }
+    }
+    credited
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credits_are_what_a_slow_count_of_the_same_events_gives() {
+    let world = World::new(WorldConfig { seed: 21, events: 8_000, ..WorldConfig::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let mut house = House::open(folder.path()).await;
+    for (channel, group) in grouped(doors::records(&world).await) {
+        house.append(&channel, group).await;
+    }
+    house.stage.drain().await.unwrap();
+    let slow = credited_slowly(&house.sql(VISITS).await);
+    assert!(slow.len() > 8 && slow.values().any(|(orders, _)| orders % 1_000_000 != 0), "shared orders: {slow:?}");
+    let claimed = house.sql("SELECT sum(purchases), sum(value) FROM session_series(currency => 'EUR')").await;
+    for threads in [1, 8] {
+        let engine = engine_of(Arc::clone(&house.lake), EngineSettings { threads: Some(threads), ..settings() });
+        let ask = async |sql: &str| {
+            let question = Question { sql: sql.to_owned(), ..Question::default() };
+            texts(&engine.answer(&question).await.unwrap_or_else(|error| panic!("{sql}: {error}")))
+        };
+        let whole = |text: &str, scale: f64| (text.parse::<f64>().unwrap() * scale).round() as i64;
+        let rows =
+            ask("SELECT policy, breakdown, orders, value FROM credit_series('campaign', currency => 'EUR')").await;
+        let fast: Credited = rows
+            .into_iter()
+            .map(|row| ((row[0].clone(), row[1].clone()), (whole(&row[2], 1e6), whole(&row[3], 100.0))))
+            .collect();
+        assert_eq!(fast, slow, "{threads} threads");
+        // Every policy gives out exactly what session_series counts.
+        for policy in ["house", "house_linear"] {
+            let sql =
+                format!("SELECT sum(orders), sum(value) FROM credit_series(policy => '{policy}', currency => 'EUR')");
+            let given = ask(&sql).await;
+            assert_eq!(given[0][0], format!("{}.00", claimed[0][0]), "{policy}");
+            assert_eq!(given[0][1], claimed[0][1], "{policy}");
+        }
+    }
 }

@@ -115,6 +115,33 @@ pub fn split(value_micros: i64, minor_micros: i64, weights: &[i64]) -> Vec<i64> 
     parts.into_iter().map(|part| i64::try_from(sign * part).expect("a part is not larger than the whole")).collect()
 }
 
+/// What [`split`] makes of a value and equal weights, one part after the other and without a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EqualParts {
+    /// What each part has at least, by magnitude.
+    each: i128,
+    /// What is left, by magnitude: a minor unit goes to each of the first.
+    left: i128,
+    minor: i128,
+    sign: i128,
+}
+
+impl EqualParts {
+    /// A value in micros in `count` parts, to the minor unit of `minor_micros` micros. There are no parts where `count` is 0.
+    pub(crate) fn of(value_micros: i64, minor_micros: i64, count: usize) -> Self {
+        assert!(minor_micros > 0, "minor unit of {minor_micros} micros");
+        let (value, minor, count) = (i128::from(value_micros).abs(), i128::from(minor_micros), count.max(1) as i128);
+        let each = value / count / minor * minor;
+        Self { each, left: value - each * count, minor, sign: i128::from(value_micros.signum()) }
+    }
+
+    /// The part at a position, from 0, in micros.
+    pub(crate) fn part(&self, position: usize) -> i64 {
+        let given = (self.left - self.minor * position as i128).clamp(0, self.minor);
+        i64::try_from(self.sign * (self.each + given)).expect("a part is not larger than the whole")
+    }
+}
+
 /// What was posted between two states of the same shares.
 fn difference(after: &Credits, before: &Credits) -> Credits {
     let parts = after.parts.iter().zip(&before.parts);

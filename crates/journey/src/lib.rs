@@ -1,10 +1,11 @@
 //! Folds over one path: what a device's or a person's ordered events amount to (`docs/semantics.md`, sections 6 to 9).
 //!
 //! In reading order: events become [sessions](mod@sessions), orders meet them by [assignment], signals become
-//! [touches](mod@touches), an order's value becomes [credits] of touches by [weights](mod@weights), steps become
-//! [funnel] runs, starts and returns become [retention], and what follows an event becomes [paths]; [window_funnel] is for
-//! SQL of one's own. All of it is plain functions on slices of small values; strings are dictionary codes before they get
-//! here, and events are sorted by (instant, key). What counts is a group that adds and subtracts.
+//! [touches](mod@touches), an order's value becomes [credits] of touches by [weights](mod@weights), all of that in one pass
+//! is [crediting], steps become [funnel] runs, starts and returns become [retention], and what follows an event becomes
+//! [paths]; [window_funnel] is for SQL of one's own. All of it is plain functions on slices of small values; strings are
+//! dictionary codes before they get here, and events are sorted by (instant, key). What counts is a group that adds and
+//! subtracts.
 
 pub mod sessions;
 
@@ -15,6 +16,8 @@ pub mod touches;
 pub mod weights;
 
 pub mod credits;
+
+pub mod crediting;
 
 pub mod funnel;
 
@@ -29,6 +32,7 @@ pub mod fold_error;
 mod decay;
 
 pub use assignment::{Assignment, IndexedSession, OrderHints, Reason, SessionIndex, Sighting, assign};
+pub use crediting::{Arrival, Bought, Crediting, PathTouch, PolicyCredit};
 pub use credits::{Credits, Shares, split};
 pub use fold_error::FoldError;
 pub use funnel::{

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{self, Cursor},
-    os::unix::fs::FileExt,
     path::Path,
     sync::Arc,
 };
@@ -28,6 +27,7 @@ use parquet::{
         statistics::Statistics,
     },
 };
+use rustix::buffer::spare_capacity;
 
 pub use parquet::arrow::arrow_reader::RowSelection;
 
@@ -202,8 +202,19 @@ impl ChunkReader for Pages {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start).map_err(|error| ParquetError::External(Box::new(error)))?;
+        let failed = |error: io::Error| ParquetError::External(Box::new(error));
+        // Into room that was not filled with zeros before.
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = start + bytes.len() as u64;
+            match rustix::io::pread(&*self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
+        // What was allocated may be more than was asked for.
+        bytes.truncate(length);
         Ok(bytes.into())
     }
 }

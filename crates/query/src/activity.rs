@@ -292,8 +292,8 @@ impl<'a> Counting<'a> {
     fn sessions(&mut self, lanes: &Lanes, range: Range<usize>) {
         let gap_ms = self.ask.rule.gap_ms();
         let mut device = self.device;
-        for row in range.clone() {
-            let (at, home) = (lanes.at[row], lanes.device[row]);
+        let events = lanes.at[range.clone()].iter().zip(&lanes.device[range.clone()]);
+        for (row, (&at, &home)) in range.zip(events) {
             if home != device.home {
                 device = self.switch(device, home);
             }

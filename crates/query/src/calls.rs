@@ -41,7 +41,7 @@ pub struct Call {
 }
 
 /// Every table function.
-pub const SIGNATURES: [Signature; 18] = [
+pub const SIGNATURES: [Signature; 19] = [
     Signature { name: "metric", arguments: &["name", "grain", "by", "from", "to", "zone", "currency"], required: 1 },
     Signature {
         name: "funnel",
@@ -102,6 +102,11 @@ pub const SIGNATURES: [Signature; 18] = [
     Signature { name: "session_series", arguments: &["grain", "by", "from", "to", "zone", "currency"], required: 0 },
     Signature { name: "active_people", arguments: &["grain", "by", "from", "to", "zone"], required: 0 },
     Signature { name: "identity_preview", arguments: &["decision", "a", "b", "at"], required: 3 },
+    Signature {
+        name: "credit_series",
+        arguments: &["by", "policy", "grain", "from", "to", "zone", "currency"],
+        required: 0,
+    },
     Signature { name: "revenue_series", arguments: &["grain", "from", "to", "zone", "currency"], required: 0 },
 ];
 

@@ -7,7 +7,8 @@
 //! [`property`] (values out of JSON), `currency` and [`exchange`] (amounts in another currency), [`window_funnel`] (funnels
 //! over rows of one's own), `people` (everybody's events in order, folded where they lie), and the questions that have a
 //! definition: [`metric`], [`funnel`], [`compare`], [`bridge`]. What is asked of people without one: `retention`, `paths` and
-//! `activity`; and what a steward's decision would move: [`identity_preview`].
+//! `activity`; what policies make of their purchases: `credit_series`; and what a steward's decision would move:
+//! [`identity_preview`].
 
 pub mod engine;
 
@@ -32,6 +33,7 @@ mod people_table;
 pub(crate) mod activity;
 pub mod bridge;
 pub mod compare;
+pub(crate) mod credit_series;
 pub mod funnel;
 pub mod identity_preview;
 pub mod metric;

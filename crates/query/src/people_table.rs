@@ -11,6 +11,7 @@ use crate::{
     activity::{self, Activity},
     answer::Stamp,
     calls::Call,
+    credit_series,
     engine::Rules,
     error::EngineError,
     funnel::{self, FunnelTable},
@@ -30,6 +31,8 @@ pub(crate) enum PeopleTable {
     Paths(PathsTable),
     /// Visits or people by period.
     Activity(Activity),
+    /// Credits of purchases as they are claimed.
+    Credits,
 }
 
 impl PeopleTable {
@@ -42,6 +45,7 @@ impl PeopleTable {
             "path_steps" => Some(Self::Paths(PathsTable::Steps)),
             "session_series" => Some(Self::Activity(Activity::Sessions)),
             "active_people" => Some(Self::Activity(Activity::People)),
+            "credit_series" => Some(Self::Credits),
             _ => FunnelTable::of(function).map(Self::Funnel),
         }
     }
@@ -71,6 +75,10 @@ impl PeopleTable {
             Self::Activity(activity) => {
                 stamp.notes.push(undefined);
                 activity::expand(rules, call, activity, (ground, state), stamp)
+            }
+            Self::Credits => {
+                stamp.notes.push("what is credited are purchases as browsers and apps claim them".to_owned());
+                credit_series::expand(rules, call, (ground, state), stamp)
             }
         }
     }

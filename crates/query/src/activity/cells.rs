@@ -28,13 +28,21 @@ pub(super) struct Cells {
     /// Period and code of each.
     names: Vec<(usize, u32)>,
     /// By period, then by the code plus one: the index; 0 where there is none yet.
-    numbered: Vec<Vec<u32>>,
+    numbered: Vec<u32>,
+    /// How many of them a period has, a power of two.
+    stride: usize,
     others: HashMap<(usize, u32), usize>,
 }
 
 impl Default for Cells {
     fn default() -> Self {
-        Self { all: vec![Cell::default()], names: vec![(0, NONE)], numbered: Vec::new(), others: HashMap::new() }
+        Self {
+            all: vec![Cell::default()],
+            names: vec![(0, NONE)],
+            numbered: Vec::new(),
+            stride: 1,
+            others: HashMap::new(),
+        }
     }
 }
 
@@ -43,24 +51,38 @@ impl Cells {
     pub(super) fn index(&mut self, period: usize, code: u32) -> usize {
         // No code comes first.
         let number = code.wrapping_add(1) as usize;
-        if let Some(&index) = self.numbered.get(period).and_then(|of| of.get(number)).filter(|index| **index > 0) {
-            return index as usize;
-        }
-        if let Some(&index) = self.others.get(&(period, code)) {
+        if number < self.stride {
+            if let Some(&index) = self.numbered.get(period * self.stride + number).filter(|index| **index > 0) {
+                return index as usize;
+            }
+        } else if let Some(&index) = self.others.get(&(period, code)) {
             return index;
         }
         let index = self.all.len();
         self.all.push(Cell::default());
         self.names.push((period, code));
         if number < NUMBERED {
-            self.numbered.resize(self.numbered.len().max(period + 1), Vec::new());
-            let of = &mut self.numbered[period];
-            of.resize(of.len().max(number + 1), 0);
-            of[number] = index as u32;
+            self.widen(number);
+            let place = period * self.stride + number;
+            self.numbered.resize(self.numbered.len().max(place + 1), 0);
+            self.numbered[place] = index as u32;
         } else {
             self.others.insert((period, code), index);
         }
         index
+    }
+
+    /// Makes room for a number in every period.
+    fn widen(&mut self, number: usize) {
+        if number < self.stride {
+            return;
+        }
+        let wider = (number + 1).next_power_of_two();
+        let mut numbered = vec![0; self.numbered.len().div_ceil(self.stride) * wider];
+        for (period, of) in self.numbered.chunks(self.stride).enumerate() {
+            numbered[period * wider..][..of.len()].copy_from_slice(of);
+        }
+        (self.numbered, self.stride) = (numbered, wider);
     }
 
     /// Period, code and cell of each but the one outside.
@@ -70,10 +92,9 @@ impl Cells {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let numbers: usize = self.numbered.iter().map(Vec::capacity).sum();
         size_of::<Cell>() * self.all.capacity()
             + size_of::<(usize, u32)>() * self.names.capacity()
-            + size_of::<u32>() * numbers
+            + size_of::<u32>() * self.numbered.capacity()
             + size_of::<((usize, u32), usize)>() * self.others.capacity()
     }
 }
@@ -94,7 +115,7 @@ mod tests {
     #[test]
     fn each_period_and_code_has_a_cell_of_its_own() {
         let mut cells = Cells::default();
-        let wanted = [(3, NONE), (0, 5), (3, 5), (0, 70_000), (1, 70_000), (3, NONE), (0, 70_000)];
+        let wanted = [(3, NONE), (0, 5), (3, 5), (2, 700), (0, 70_000), (1, 70_000), (3, NONE), (0, 70_000)];
         for (period, code) in wanted {
             let index = cells.index(period, code);
             assert_ne!(index, OUTSIDE);
@@ -102,6 +123,6 @@ mod tests {
         }
         let mut found: Vec<_> = cells.iter().map(|(period, code, cell)| (period, code, cell.units)).collect();
         found.sort_unstable();
-        assert_eq!(found, [(0, 5, 1), (0, 70_000, 2), (1, 70_000, 1), (3, 5, 1), (3, NONE, 2)]);
+        assert_eq!(found, [(0, 5, 1), (0, 70_000, 2), (1, 70_000, 1), (2, 700, 1), (3, 5, 1), (3, NONE, 2)]);
     }
 }

@@ -169,6 +169,7 @@ impl FunnelAsk {
             key: self.unit.is_some() || (sessions && lists),
             kept: if strict || sessions { Kept::MarkedAndSession } else { Kept::Marked },
             columns: self.columns.clone(),
+            ..LanePlan::default()
         }
     }
 

@@ -34,10 +34,12 @@ enum Origin {
     Verdict(fn(&Traffic) -> &str),
     /// What they make of them, as a flag.
     Flag(fn(&Traffic) -> bool),
+    /// What tells its campaign from others.
+    CampaignSign,
 }
 
 /// Every column of an event that a condition can name, in the order in which expressions count them.
-const VIEW: [(&str, Origin); 27] = [
+const VIEW: [(&str, Origin); 28] = [
     ("event", Origin::Stored("event")),
     ("web_source", Origin::Stored("source")),
     ("shop", Origin::Shop),
@@ -54,6 +56,7 @@ const VIEW: [(&str, Origin); 27] = [
     ("source", Origin::Verdict(|traffic| &traffic.source)),
     ("medium", Origin::Verdict(|traffic| &traffic.medium)),
     ("campaign", Origin::Verdict(|traffic| &traffic.campaign)),
+    ("campaign_sign", Origin::CampaignSign),
     ("campaign_id", Origin::Stored("utm_id")),
     ("utm_term", Origin::Stored("utm_term")),
     ("utm_content", Origin::Stored("utm_content")),
@@ -141,7 +144,7 @@ impl<'a> Compiler<'a> {
             let (name, origin) = VIEW[position];
             let data_type = match origin {
                 Origin::Stored(stored_name) => read_type(stored.field_with_name(stored_name)?),
-                Origin::Shop | Origin::Verdict(_) => text_type(),
+                Origin::Shop | Origin::Verdict(_) | Origin::CampaignSign => text_type(),
                 Origin::Flag(_) => DataType::Boolean,
             };
             Ok(Field::new(name, data_type, true))
@@ -198,7 +201,7 @@ impl Origin {
         match self {
             Self::Stored(name) => name,
             Self::Shop => "source",
-            Self::Verdict(_) | Self::Flag(_) => "traffic",
+            Self::Verdict(_) | Self::Flag(_) | Self::CampaignSign => "traffic",
         }
     }
 }
@@ -255,12 +258,16 @@ impl EventColumns {
                 }
                 Origin::Verdict(text) => {
                     let traffic = stored(rows, "traffic")?.as_dictionary::<Int32Type>();
-                    translated(traffic, |hash| Ok(Some(text(&*book.verdict(hash)?).to_owned())))?
+                    translated(traffic, |hash| Ok(Some(text(book.verdict(hash)?).to_owned())))?
+                }
+                Origin::CampaignSign => {
+                    let traffic = stored(rows, "traffic")?.as_dictionary::<Int32Type>();
+                    translated(traffic, |hash| book.campaign_sign(hash))?
                 }
                 Origin::Flag(flag) => {
                     let traffic = stored(rows, "traffic")?.as_dictionary::<Int32Type>();
                     let values = traffic.values().as_string::<i32>();
-                    let flags = values.iter().map(|hash| Ok(flag(&*book.verdict(hash.unwrap_or_default())?)));
+                    let flags = values.iter().map(|hash| Ok(flag(book.verdict(hash.unwrap_or_default())?)));
                     let flags = flags.collect::<Result<Vec<bool>, EngineError>>()?;
                     let by_row = traffic.keys().iter().map(|key| key.map(|key| flags[key as usize]));
                     Arc::new(by_row.collect::<BooleanArray>())

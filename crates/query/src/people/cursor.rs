@@ -66,7 +66,7 @@ impl<'a> Cursor<'a> {
             next_run: piece.places.partition_point(|place| *place < interval.first),
             piece,
             columns: walk.plan.stored(&ground.traits),
-            lane_reader: LaneReader::new(walk.plan, &walk.ground.book, walk.texts),
+            lane_reader: LaneReader::new(walk.plan, &ground.traits, &walk.ground.book, walk.texts),
             next_group: 0,
             rows: None,
             slice: 0..0,
@@ -126,7 +126,13 @@ impl<'a> Cursor<'a> {
                 if let Origin::Batch { before, .. } = &mut self.from {
                     *before += 1;
                 }
-                self.piece = Arc::new(self.lane_reader.read(&rows)?);
+                // Where nobody else holds the piece its room is used again.
+                if Arc::get_mut(&mut self.piece).is_none() {
+                    self.piece = Arc::default();
+                }
+                if let Some(piece) = Arc::get_mut(&mut self.piece) {
+                    self.lane_reader.read(&rows, piece)?;
+                }
                 return Ok(true);
             }
             let group = self.next_group;

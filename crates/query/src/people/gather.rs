@@ -15,7 +15,7 @@ use crate::{
     error::EngineError,
     people::{
         columns::stored,
-        lanes::{FileTraits, Lanes},
+        lanes::{FileTraits, Lanes, Piece},
         leaf,
         reader::LaneReader,
         walk::{PersonFold, Walk, Who},
@@ -114,12 +114,12 @@ impl Walk<'_> {
         let mut columns = self.plan.stored(&FileTraits::default());
         let more = ["key", "device", "device_place", "user"].into_iter().filter(|name| !columns.contains(name));
         columns.extend(more.collect::<Vec<_>>());
-        let mut reader = LaneReader::new(self.plan, &self.ground.book, self.texts);
-        let mut people = HashMap::new();
+        let mut reader = LaneReader::new(self.plan, &FileTraits::default(), &self.ground.book, self.texts);
+        let (mut people, mut piece) = (HashMap::new(), Piece::default());
         for found in file.read_selected(group, Reading { columns: &columns, as_of }, selection)? {
             let found = found?;
             self.read(found.num_rows());
-            let piece = reader.read(&found)?;
+            reader.read(&found, &mut piece)?;
             people.clear();
             let mut kept = Vec::with_capacity(piece.lanes.len());
             for position in 0..piece.lanes.len() {

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arrow::{
@@ -67,7 +67,7 @@ pub struct GroundCache {
     /// Ids that stand for nobody, in lower case.
     rejected_ids: BTreeSet<String>,
     whereabouts: Mutex<HashMap<String, Arc<Whereabouts>>>,
-    signals: Arc<Mutex<KnownSignals>>,
+    signals: Mutex<KnownSignals>,
     hot: HotLanes,
 }
 
@@ -98,10 +98,10 @@ impl Ground {
             let unordered: Vec<Arc<Whereabouts>> =
                 found.iter().zip(by_us).filter(|(_, sorted)| !sorted).map(|(found, _)| Arc::clone(found)).collect();
             let spread = Spread::find(&persons, &whereabouts, &unordered);
-            let book = TrafficBook::new(channels, Arc::clone(&cache.signals));
+            let book = cache.book(&channels);
             let mut sorted = Vec::new();
             for file in files.iter().filter(|file| file.entry.sorted()) {
-                sorted.push(GroundFile { file: Arc::clone(file), traits: cache.traits(file, &book)? });
+                sorted.push(GroundFile { file: Arc::clone(file), traits: cache.traits(file, &book) });
             }
             sorted.sort_by_key(|one| (one.file.entry.instants("occurred_at"), one.file.entry.name.clone()));
             Ok(Self { as_of, persons, spread, book, files, sorted, rules, cache })
@@ -230,18 +230,18 @@ impl GroundCache {
     #[must_use]
     pub fn new(rejected_ids: BTreeSet<String>, hot_bytes_max: usize) -> Self {
         let hot = HotLanes::new(hot_bytes_max);
-        Self { rejected_ids, whereabouts: Mutex::default(), signals: Arc::default(), hot }
+        Self { rejected_ids, whereabouts: Mutex::default(), signals: Mutex::default(), hot }
     }
 
     fn retain(&self, exists: impl Fn(&str) -> bool) {
         self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| exists(name));
-        self.signals.lock().unwrap_or_else(PoisonError::into_inner).retain(&exists);
+        self.signals().retain(&exists);
         self.hot.retain(exists);
     }
 
     /// Where the rows of each file lie; also learns the files' signals.
     fn learn(&self, files: &[Arc<SortedFile>]) -> Result<Vec<Arc<Whereabouts>>, EngineError> {
-        self.signals.lock().unwrap_or_else(PoisonError::into_inner).learn(files)?;
+        self.signals().learn(files)?;
         let mut known = self.whereabouts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = Vec::with_capacity(files.len());
         for file in files {
@@ -255,9 +255,19 @@ impl GroundCache {
         Ok(all)
     }
 
-    fn traits(&self, file: &SortedFile, book: &TrafficBook) -> Result<FileTraits, EngineError> {
+    fn traits(&self, file: &SortedFile, book: &TrafficBook) -> FileTraits {
         let all_in_session = self.of(&file.entry.name).is_some_and(|found| !found.outside_sessions);
-        Ok(FileTraits { all_counted: book.all_counted(&file.entry.name)?, all_in_session })
+        let name = &file.entry.name;
+        let (all_counted, no_clicks) = book.traits(&self.signals(), name);
+        FileTraits { all_counted, all_in_session, no_clicks }
+    }
+
+    fn book(&self, channels: &ChannelRules) -> TrafficBook {
+        TrafficBook::new(channels, &self.signals())
+    }
+
+    fn signals(&self) -> MutexGuard<'_, KnownSignals> {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn of(&self, file: &str) -> Option<Arc<Whereabouts>> {

@@ -46,6 +46,8 @@ pub struct LanePlan {
     pub device: bool,
     /// Whether sessions are made of the event is read.
     pub in_session: bool,
+    /// Click ids are read.
+    pub click: bool,
     /// Keys are read.
     pub key: bool,
     /// Which events are kept.
@@ -87,6 +89,8 @@ pub struct FileTraits {
     pub all_counted: bool,
     /// Sessions are made of every one.
     pub all_in_session: bool,
+    /// None has a click id.
+    pub no_clicks: bool,
 }
 
 /// Events, an entry in each lane that is read. Lanes that are not read are empty.
@@ -110,6 +114,8 @@ pub struct Lanes {
     pub currency: Vec<u32>,
     /// Home place of the device, or 0.
     pub device: Vec<i64>,
+    /// Click id with its kind by its code, or [`NONE`].
+    pub click: Vec<u32>,
     /// True where sessions are made of it.
     pub in_session: Vec<bool>,
     /// Its key.
@@ -143,7 +149,7 @@ impl LanePlan {
             list.map(ToString::to_string).collect()
         };
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {} {} {} {} {:?}",
             conditions(&self.marks),
             conditions(&self.exclusions),
             expressions(&mut self.held.iter()),
@@ -153,6 +159,7 @@ impl LanePlan {
             self.currency,
             self.device,
             self.in_session,
+            self.click,
             self.key,
             self.kept,
         )
@@ -170,6 +177,7 @@ impl LanePlan {
             self.code.is_some(),
             self.unit.is_some(),
             value,
+            self.click,
         ];
         8 * wide + 4 * narrow.into_iter().filter(|read| *read).count() + usize::from(self.reads_in_session()) + 4
     }
@@ -188,6 +196,8 @@ impl LanePlan {
             (self.device, "device_place"),
             (!file.all_counted, "traffic"),
             (self.reads_in_session() && !file.all_in_session, "in_session"),
+            (self.click && !file.no_clicks, "click_id_kind"),
+            (self.click && !file.no_clicks, "click_id"),
             (self.key, "key"),
         ];
         wanted.extend(more.into_iter().filter(|(read, _)| *read).map(|(_, name)| name));
@@ -212,6 +222,15 @@ impl Lanes {
         self.at.len()
     }
 
+    /// Forgets every event and keeps the room.
+    pub fn clear(&mut self) {
+        let Self { at, mask, exclusion, held, code, unit, value, currency, device, in_session, click, key } = self;
+        [mask, exclusion, held, code, unit, currency, click].into_iter().for_each(Vec::clear);
+        [at, value, device].into_iter().for_each(Vec::clear);
+        in_session.clear();
+        key.clear();
+    }
+
     /// Adds some events of another, with the same lanes.
     pub fn append(&mut self, other: &Self, range: Range<usize>) {
         fn extend<T: Copy>(lane: &mut Vec<T>, other: &[T], range: &Range<usize>) {
@@ -228,6 +247,7 @@ impl Lanes {
         extend(&mut self.value, &other.value, &range);
         extend(&mut self.currency, &other.currency, &range);
         extend(&mut self.device, &other.device, &range);
+        extend(&mut self.click, &other.click, &range);
         extend(&mut self.in_session, &other.in_session, &range);
         extend(&mut self.key, &other.key, &range);
     }
@@ -248,6 +268,7 @@ impl Lanes {
             value: pick(&self.value, positions),
             currency: pick(&self.currency, positions),
             device: pick(&self.device, positions),
+            click: pick(&self.click, positions),
             in_session: pick(&self.in_session, positions),
             key: pick(&self.key, positions),
         }
@@ -256,7 +277,7 @@ impl Lanes {
     /// Bytes that the lanes hold.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let numbers = [&self.mask, &self.exclusion, &self.held, &self.code, &self.unit, &self.currency];
+        let numbers = [&self.mask, &self.exclusion, &self.held, &self.code, &self.unit, &self.currency, &self.click];
         let wide = [&self.at, &self.value, &self.device];
         numbers.iter().map(|lane| 4 * lane.capacity()).sum::<usize>()
             + wide.iter().map(|lane| 8 * lane.capacity()).sum::<usize>()
@@ -266,6 +287,15 @@ impl Lanes {
 }
 
 impl Piece {
+    /// Forgets every row and keeps the room.
+    pub fn clear(&mut self) {
+        self.lanes.clear();
+        self.places.clear();
+        self.ends.clear();
+        self.row.clear();
+        self.keys.take();
+    }
+
     /// Adds the rows that follow.
     pub fn append(&mut self, next: &Self) {
         let before = self.lanes.len() as u32;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
-    datatypes::{Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType},
+    compute::cast,
+    datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
 use model::Digest;
 use tables::TableError;
@@ -14,7 +15,7 @@ use crate::{
     people::{
         columns::{Texts, stored},
         expressions::{Learned, codes},
-        lanes::{Amounts, Condition, Kept, LanePlan, Lanes, NO_AMOUNT, NONE, Piece},
+        lanes::{Amounts, Condition, FileTraits, Kept, LanePlan, Lanes, NO_AMOUNT, NONE, Piece},
         signals::TrafficBook,
     },
 };
@@ -31,6 +32,10 @@ pub struct LaneReader<'a> {
     counted: Counted,
     /// Filters of the marks and exclusions, each with its bit.
     filters: [Vec<(usize, Learned<bool>)>; 2],
+    /// True where no signals of the file are a bot's or of an internal visit.
+    all_counted: bool,
+    /// Places of the rows at hand, where not all are kept.
+    places: Vec<i64>,
     code: Option<Learned<u32>>,
     unit: Option<Learned<u32>>,
     held: Vec<Learned<u32>>,
@@ -54,35 +59,19 @@ struct Counted {
     all: bool,
 }
 
-/// The rows of a batch that a fold reads.
-enum Chosen {
-    /// All of them.
-    All,
-    /// Those at these positions.
-    At(Vec<u32>),
-}
-
-impl Chosen {
-    /// The positions; empty where all are meant.
-    fn positions(&self) -> &[u32] {
-        match self {
-            Self::All => &[],
-            Self::At(positions) => positions,
-        }
-    }
-
-    fn of<T, U>(&self, values: &[T], of: impl Fn(&T) -> U) -> Vec<U> {
-        match self {
-            Self::All => values.iter().map(of).collect(),
-            Self::At(positions) => positions.iter().map(|&row| of(&values[row as usize])).collect(),
-        }
+/// Fills a lane with what some rows hold: those at the positions, or all.
+fn fill<T, U>(lane: &mut Vec<U>, values: &[T], all: bool, positions: &[u32], of: impl Fn(&T) -> U) {
+    if all {
+        lane.extend(values.iter().map(of));
+    } else {
+        lane.extend(positions.iter().map(|&row| of(&values[row as usize])));
     }
 }
 
 impl<'a> LaneReader<'a> {
     /// A reader that has met nothing yet.
     #[must_use]
-    pub fn new(plan: &'a LanePlan, book: &'a TrafficBook, texts: &'a Texts) -> Self {
+    pub fn new(plan: &'a LanePlan, traits: &FileTraits, book: &'a TrafficBook, texts: &'a Texts) -> Self {
         let learned = |expression: &Arc<_>| Learned::new(expression, &plan.columns);
         let filters = |conditions: &[Condition]| {
             let filter = |(bit, condition): (usize, &Condition)| {
@@ -95,6 +84,8 @@ impl<'a> LaneReader<'a> {
             code: plan.code.as_ref().map(learned),
             unit: plan.unit.as_ref().map(learned),
             held: plan.held.iter().map(learned).collect(),
+            all_counted: traits.all_counted,
+            places: Vec::new(),
             plan,
             book,
             texts,
@@ -103,54 +94,49 @@ impl<'a> LaneReader<'a> {
         }
     }
 
-    /// The lanes of a batch of one row group.
+    /// Fills a piece with the lanes of a batch of one row group.
     ///
     /// # Errors
     /// [`EngineError`] where a column is missing, or a condition meets what it cannot read.
-    pub fn read(&mut self, rows: &RecordBatch) -> Result<Piece, EngineError> {
+    pub fn read(&mut self, rows: &RecordBatch, piece: &mut Piece) -> Result<(), EngineError> {
+        piece.clear();
         let judged = self.judged(rows)?;
-        let chosen = self.chosen(rows, judged.as_ref())?;
-        if chosen.positions().is_empty() && matches!(chosen, Chosen::At(_)) {
-            return Ok(Piece::default());
+        let all = self.choose(rows, judged.as_ref(), &mut piece.row)?;
+        if !all && piece.row.is_empty() {
+            return Ok(());
         }
-        let integers = |name: &str| -> Result<Vec<i64>, EngineError> {
-            Ok(chosen.of(stored(rows, name)?.as_primitive::<Int64Type>().values(), |value| *value))
-        };
+        let (lanes, row) = (&mut piece.lanes, &piece.row);
+        let integers = |name: &str| Ok::<_, EngineError>(stored(rows, name)?.as_primitive::<Int64Type>().values());
         let at = stored(rows, "occurred_at")?.as_primitive::<TimestampMicrosecondType>().values();
-        let (mask, exclusion) = match judged {
-            Some([marks, exclusions]) => (chosen.of(&marks, |bits| *bits), chosen.of(&exclusions, |bits| *bits)),
-            None => self.marks(rows, &chosen)?,
-        };
-        let in_session = rows.column_by_name("in_session").map(AsArray::as_boolean);
-        let mut lanes = Lanes {
-            at: chosen.of(at, |at| at.div_euclid(1000)),
-            mask,
-            exclusion,
-            device: if self.plan.device { integers("device_place")? } else { Vec::new() },
-            key: rows.column_by_name("key").map(|key| keys(key, chosen.positions())).transpose()?.unwrap_or_default(),
-            ..Lanes::default()
-        };
+        fill(&mut lanes.at, at, all, row, |at| millis(*at));
+        self.mark(rows, judged.as_ref(), lanes, all, row)?;
+        if self.plan.device {
+            fill(&mut lanes.device, integers("device_place")?, all, row, |device| *device);
+        }
+        if let Some(key) = rows.column_by_name("key") {
+            lanes.key = keys(key, row)?;
+        }
         if self.plan.reads_in_session() {
             // A column that is not there says the same of every row.
-            lanes.in_session = match (in_session, &chosen) {
-                (None, _) => vec![true; lanes.at.len()],
-                (Some(flags), Chosen::All) => flags.values().iter().collect(),
-                (Some(flags), Chosen::At(rows)) => rows.iter().map(|&row| flags.value(row as usize)).collect(),
-            };
+            match rows.column_by_name("in_session").map(AsArray::as_boolean) {
+                None => lanes.in_session.resize(lanes.at.len(), true),
+                Some(flags) if all => lanes.in_session.extend(flags.values()),
+                Some(flags) => lanes.in_session.extend(row.iter().map(|&row| flags.value(row as usize))),
+            }
         }
-        let place = stored(rows, "place")?.as_primitive::<Int64Type>().values();
-        let (places, ends) = match &chosen {
-            Chosen::All => runs(place),
-            Chosen::At(_) => runs(&integers("place")?),
-        };
-        let row = match chosen {
-            Chosen::All => Vec::new(),
-            Chosen::At(positions) => positions,
-        };
-        let mut piece = Piece { lanes, places, ends, row, ..Piece::default() };
-        self.read_amounts(rows, &mut piece)?;
-        self.read_texts(rows, &mut piece)?;
-        Ok(piece)
+        let place = integers("place")?;
+        if all {
+            runs(place, &mut piece.places, &mut piece.ends);
+        } else {
+            self.places.clear();
+            fill(&mut self.places, place, all, row, |place| *place);
+            runs(&self.places, &mut piece.places, &mut piece.ends);
+        }
+        self.read_amounts(rows, piece)?;
+        if self.plan.click {
+            piece.lanes.click = self.clicks(rows, piece)?;
+        }
+        self.read_texts(rows, piece)
     }
 
     /// The bits of every row where a filter takes some away; `None` where each has those of its name.
@@ -174,58 +160,81 @@ impl<'a> LaneReader<'a> {
         Ok(Some(judged))
     }
 
-    /// Marks and exclusions of the chosen rows by their names.
-    fn marks(&self, rows: &RecordBatch, chosen: &Chosen) -> Result<(Vec<u32>, Vec<u32>), EngineError> {
+    /// Marks and exclusions of the chosen rows: those that were judged, else those of their names.
+    fn mark(
+        &self,
+        rows: &RecordBatch,
+        judged: Option<&[Vec<u32>; 2]>,
+        lanes: &mut Lanes,
+        all: bool,
+        row: &[u32],
+    ) -> Result<(), EngineError> {
+        if let Some([marks, exclusions]) = judged {
+            fill(&mut lanes.mask, marks, all, row, |bits| *bits);
+            if !exclusions.is_empty() {
+                fill(&mut lanes.exclusion, exclusions, all, row, |bits| *bits);
+            }
+            return Ok(());
+        }
         if self.plan.marks.is_empty() && self.plan.exclusions.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(());
         }
         let keys = stored(rows, "event")?.as_dictionary::<Int32Type>().keys().values();
-        let bits = |of: &[u32]| chosen.of(keys, |&key| of[key as usize]);
-        let exclusions = if self.plan.exclusions.is_empty() { Vec::new() } else { bits(&self.names.exclusions) };
-        Ok((bits(&self.names.marks), exclusions))
+        let Names { marks, exclusions, .. } = &self.names;
+        fill(&mut lanes.mask, keys, all, row, |key| marks[*key as usize]);
+        if !self.plan.exclusions.is_empty() {
+            fill(&mut lanes.exclusion, keys, all, row, |key| exclusions[*key as usize]);
+        }
+        Ok(())
     }
 
-    /// The rows that the fold reads.
-    fn chosen(&mut self, rows: &RecordBatch, judged: Option<&[Vec<u32>; 2]>) -> Result<Chosen, EngineError> {
-        let traffic = rows.column_by_name("traffic").map(AsArray::as_dictionary::<Int32Type>);
+    /// Finds the rows that the fold reads. True where these are all, and no positions are given.
+    fn choose(
+        &mut self,
+        rows: &RecordBatch,
+        judged: Option<&[Vec<u32>; 2]>,
+        positions: &mut Vec<u32>,
+    ) -> Result<bool, EngineError> {
+        // Columns that are not there say that every row is counted.
+        let traffic = rows.column_by_name("traffic").filter(|_| !self.all_counted);
+        let traffic = traffic.map(AsArray::as_dictionary::<Int32Type>);
         if let Some(traffic) = traffic {
             self.counted.learn(traffic.values(), self.book)?;
         }
         let in_session = rows.column_by_name("in_session").map(AsArray::as_boolean);
         let session = |row: usize| in_session.is_none_or(|flags| flags.value(row));
         let everything = in_session.is_none_or(|flags| flags.true_count() == flags.len());
-        let count = rows.num_rows();
-        let kept = self.plan.kept;
-        let mut chosen = if kept == Kept::All || (kept != Kept::Marked && everything) {
-            Chosen::All
+        let (count, kept) = (rows.num_rows(), self.plan.kept);
+        let mut all = false;
+        if kept == Kept::All || (kept != Kept::Marked && everything) {
+            all = true;
         } else if kept == Kept::Session {
-            Chosen::At(keep(count, session))
+            keep(positions, count, session);
         } else if let Some([marks, exclusions]) = judged {
             let marked = |row: usize| marks[row] != 0 || exclusions.get(row).is_some_and(|bits| *bits != 0);
-            Chosen::At(keep(count, |row| marked(row) || (kept != Kept::Marked && session(row))))
+            keep(positions, count, |row| marked(row) || (kept != Kept::Marked && session(row)));
         } else if self.plan.marks.is_empty() && self.plan.exclusions.is_empty() {
-            Chosen::At(keep(count, |row| kept != Kept::Marked && session(row)))
+            keep(positions, count, |row| kept != Kept::Marked && session(row));
         } else {
             let (names, marked) = (stored(rows, "event")?.as_dictionary::<Int32Type>(), &self.names.marked);
-            let keys = names.keys().values();
-            Chosen::At(if kept == Kept::Marked {
-                keep(count, |row| marked[keys[row] as usize])
+            let keys = &names.keys().values()[..count];
+            if kept == Kept::Marked {
+                keep(positions, count, |row| marked[keys[row] as usize]);
             } else {
-                keep(count, |row| marked[keys[row] as usize] || session(row))
-            })
-        };
+                keep(positions, count, |row| marked[keys[row] as usize] || session(row));
+            }
+        }
         if let Some(traffic) = traffic.filter(|_| !self.counted.all) {
             let (keys, counted) = (traffic.keys().values(), &self.counted.counted);
-            let counts = |row: u32| counted[keys[row as usize] as usize];
-            chosen = Chosen::At(match chosen {
-                Chosen::All => keep(count, |row| counts(row as u32)),
-                Chosen::At(mut positions) => {
-                    positions.retain(|&row| counts(row));
-                    positions
-                }
-            });
+            let counts = |row: usize| counted[keys[row] as usize];
+            if all {
+                keep(positions, count, counts);
+                all = false;
+            } else {
+                positions.retain(|&row| counts(row as usize));
+            }
         }
-        Ok(chosen)
+        Ok(all)
     }
 
     fn read_amounts(&self, rows: &RecordBatch, piece: &mut Piece) -> Result<(), EngineError> {
@@ -245,7 +254,9 @@ impl<'a> LaneReader<'a> {
             }
             _ => (0..count).filter_map(stated).collect(),
         };
-        let (mut amounts, mut currencies) = (vec![NO_AMOUNT; count], vec![NONE; count]);
+        let (amounts, currencies) = (&mut piece.lanes.value, &mut piece.lanes.currency);
+        amounts.resize(count, NO_AMOUNT);
+        currencies.resize(count, NONE);
         if !with_value.is_empty() {
             let at: Vec<u32> = with_value.iter().map(|(_, row)| *row).collect();
             let codes = codes(self.texts, stored(rows, "currency")?, &at)?;
@@ -258,9 +269,30 @@ impl<'a> LaneReader<'a> {
                 }
             }
         }
-        piece.lanes.value = amounts;
-        piece.lanes.currency = currencies;
         Ok(())
+    }
+
+    /// Click ids by their codes. The kind is part of it: `gclid=…`.
+    fn clicks(&self, rows: &RecordBatch, piece: &Piece) -> Result<Vec<u32>, EngineError> {
+        let none = || vec![NONE; piece.lanes.len()];
+        // Columns that are not there say that no row has any.
+        let Some(kinds) = rows.column_by_name("click_id_kind") else { return Ok(none()) };
+        let kinds = kinds.as_dictionary::<Int32Type>();
+        if kinds.null_count() == kinds.len() {
+            return Ok(none());
+        }
+        let ids = cast(stored(rows, "click_id")?, &DataType::Utf8)?;
+        let (names, ids) = (kinds.values().as_string::<i32>(), ids.as_string::<i32>());
+        let code = |position: usize| {
+            let row = piece.row_at(position);
+            match kinds.key(row) {
+                Some(kind) if ids.is_valid(row) => {
+                    self.texts.code(&format!("{}={}", names.value(kind), ids.value(row)))
+                }
+                _ => NONE,
+            }
+        };
+        Ok((0..piece.lanes.len()).map(code).collect())
     }
 
     fn read_texts(&mut self, rows: &RecordBatch, piece: &mut Piece) -> Result<(), EngineError> {
@@ -322,21 +354,22 @@ impl Counted {
 }
 
 /// Positions of the rows that are wanted. Without a branch a row: whether a row is kept cannot be foreseen.
-fn keep(count: usize, wanted: impl Fn(usize) -> bool) -> Vec<u32> {
-    let (mut kept, mut length) = (vec![0_u32; count], 0);
+fn keep(positions: &mut Vec<u32>, count: usize, wanted: impl Fn(usize) -> bool) {
+    positions.resize(count, 0);
+    let mut length = 0;
     for row in 0..count {
-        kept[length] = row as u32;
+        positions[length] = row as u32;
         length += usize::from(wanted(row));
     }
-    kept.truncate(length);
-    kept
+    positions.truncate(length);
 }
 
 /// Distinct places that follow each other, and the first row after each. Without a branch a row: write always, advance
 /// where the place changes.
-fn runs(place: &[i64]) -> (Vec<i64>, Vec<u32>) {
-    let Some(&last) = place.last() else { return (Vec::new(), Vec::new()) };
-    let (mut places, mut ends) = (vec![0; place.len()], vec![0; place.len()]);
+fn runs(place: &[i64], places: &mut Vec<i64>, ends: &mut Vec<u32>) {
+    let Some(&last) = place.last() else { return };
+    places.resize(place.len(), 0);
+    ends.resize(place.len(), 0);
     let mut run = 0;
     for (row, pair) in (1_u32..).zip(place.windows(2)) {
         places[run] = pair[0];
@@ -347,7 +380,15 @@ fn runs(place: &[i64]) -> (Vec<i64>, Vec<u32>) {
     ends[run] = place.len() as u32;
     places.truncate(run + 1);
     ends.truncate(run + 1);
-    (places, ends)
+}
+
+/// Milliseconds of microseconds, rounded down. As unsigned numbers, of which a division costs half.
+fn millis(micros: i64) -> i64 {
+    const BEFORE: i64 = 9_000_000_000_000_000;
+    match micros.checked_add(1000 * BEFORE) {
+        Some(shifted) if shifted >= 0 => (shifted as u64 / 1000) as i64 - BEFORE,
+        _ => micros.div_euclid(1000),
+    }
 }
 
 /// Keys of some rows; of all where there are no positions.

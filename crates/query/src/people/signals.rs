@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use arrow::{
@@ -23,12 +23,16 @@ pub struct KnownSignals {
     files: HashMap<String, HashSet<String>>,
 }
 
-/// The verdicts of one set of channel rules.
-#[derive(Debug)]
+/// What one set of channel rules makes of the signals of some files. Nothing is added later, so that all threads read it.
+#[derive(Debug, Default)]
 pub struct TrafficBook {
-    channels: Arc<ChannelRules>,
-    known: Arc<Mutex<KnownSignals>>,
-    verdicts: Mutex<HashMap<String, Arc<Traffic>>>,
+    entries: HashMap<String, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    signals: Arc<Signals>,
+    traffic: Traffic,
 }
 
 /// The stored columns that signals are made of, in the order of [`signals_at`].
@@ -58,9 +62,10 @@ impl KnownSignals {
             }
             let mut met = HashSet::new();
             for group in 0..file.groups() {
-                // Every row, in force or not: another question may ask as of another instant.
-                for rows in file.read(group, Reading { columns: &COLUMNS, as_of: None })? {
-                    self.learn_rows(&rows?, &mut met)?;
+                if self.meet(file, group, &mut met)? {
+                    for rows in file.read(group, Reading { columns: &COLUMNS, as_of: None })? {
+                        self.learn_rows(&rows?)?;
+                    }
                 }
             }
             self.files.insert(file.entry.name.clone(), met);
@@ -79,7 +84,28 @@ impl KnownSignals {
         self.files.retain(|name, _| exists(name));
     }
 
-    fn learn_rows(&mut self, rows: &RecordBatch, met: &mut HashSet<String>) -> Result<(), EngineError> {
+    /// Notes the hashes of a row group. True where some are of signals that are not known.
+    fn meet(&self, file: &SortedFile, group: usize, met: &mut HashSet<String>) -> Result<bool, EngineError> {
+        let (mut last, mut unknown) = (None, false);
+        // Every row, in force or not: another question may ask as of another instant.
+        for rows in file.read(group, Reading { columns: &["traffic"], as_of: None })? {
+            let rows = rows?;
+            let hashes = stored(&rows, "traffic")?.as_dictionary::<Int32Type>().values();
+            if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, hashes)) {
+                continue;
+            }
+            for hash in hashes.as_string::<i32>().iter().flatten() {
+                unknown |= !self.signals.contains_key(hash);
+                if !met.contains(hash) {
+                    met.insert(hash.to_owned());
+                }
+            }
+            last = Some(Arc::clone(hashes));
+        }
+        Ok(unknown)
+    }
+
+    fn learn_rows(&mut self, rows: &RecordBatch) -> Result<(), EngineError> {
         let traffic = stored(rows, "traffic")?.as_dictionary::<Int32Type>();
         let hashes = traffic.values().as_string::<i32>();
         let mut first: Vec<Option<usize>> = vec![None; hashes.len()];
@@ -88,7 +114,6 @@ impl KnownSignals {
         }
         for (hash, row) in hashes.iter().zip(first) {
             let (Some(hash), Some(row)) = (hash, row) else { continue };
-            met.insert(hash.to_owned());
             if !self.signals.contains_key(hash) {
                 self.signals.insert(hash.to_owned(), Arc::new(signals_at(rows, row)?));
             }
@@ -98,49 +123,53 @@ impl KnownSignals {
 }
 
 impl TrafficBook {
-    /// The verdicts of `channels` on what is known.
+    /// What `channels` make of everything that is known.
     #[must_use]
-    pub fn new(channels: Arc<ChannelRules>, known: Arc<Mutex<KnownSignals>>) -> Self {
-        Self { channels, known, verdicts: Mutex::default() }
+    pub fn new(channels: &ChannelRules, known: &KnownSignals) -> Self {
+        let entry = |(hash, signals): (&String, &Arc<Signals>)| {
+            (hash.clone(), Entry { traffic: classify(channels, signals), signals: Arc::clone(signals) })
+        };
+        Self { entries: known.signals.iter().map(entry).collect() }
     }
 
-    /// True where no signals of a file are a bot's or of an internal visit.
+    /// What tells the campaign of the signals with this hash from others: source, medium, campaign, id and kind of click id,
+    /// as sent. `None` where there is none of them.
     ///
     /// # Errors
     /// As [`TrafficBook::verdict`].
-    pub fn all_counted(&self, file: &str) -> Result<bool, EngineError> {
-        let hashes: Vec<String> = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(hashes) = known.of(file) else { return Ok(false) };
-            hashes.iter().cloned().collect()
-        };
-        for hash in hashes {
-            let traffic = self.verdict(&hash)?;
-            if traffic.bot || traffic.internal {
-                return Ok(false);
-            }
+    pub fn campaign_sign(&self, hash: &str) -> Result<Option<String>, EngineError> {
+        let Entry { signals, traffic } = self.entry(hash)?;
+        if !traffic.campaign_present || traffic.continues_session {
+            return Ok(None);
         }
-        Ok(true)
+        let parts = [&signals.utm_source, &signals.utm_medium, &signals.utm_campaign, &signals.utm_id];
+        Ok(Some(format!("{parts:?} {:?}", signals.click_id_kind)))
     }
 
     /// What the rules make of the signals with this hash.
     ///
     /// # Errors
     /// [`EngineError`] where no file that was read has them.
-    pub fn verdict(&self, hash: &str) -> Result<Arc<Traffic>, EngineError> {
-        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = verdicts.get(hash) {
-            return Ok(Arc::clone(known));
-        }
-        let signals = self.known.lock().unwrap_or_else(PoisonError::into_inner).signals.get(hash).cloned();
+    pub fn verdict(&self, hash: &str) -> Result<&Traffic, EngineError> {
+        Ok(&self.entry(hash)?.traffic)
+    }
+
+    /// True where none of a file's signals are a bot's or of an internal visit; and true where none have a click id.
+    #[must_use]
+    pub fn traits(&self, known: &KnownSignals, file: &str) -> (bool, bool) {
+        let Some(hashes) = known.of(file) else { return (false, false) };
+        let all = |holds: fn(&Entry) -> bool| hashes.iter().all(|hash| self.entries.get(hash).is_some_and(holds));
+        let counted = |entry: &Entry| !entry.traffic.bot && !entry.traffic.internal;
+        (all(counted), all(|entry| entry.signals.click_id_kind.is_none()))
+    }
+
+    fn entry(&self, hash: &str) -> Result<&Entry, EngineError> {
         let missing = || tables::TableError::Value {
             column: "traffic",
             row: 0,
             reason: format!("no signals have the hash \"{hash}\""),
         };
-        let traffic = Arc::new(classify(&self.channels, &*signals.ok_or_else(missing)?));
-        verdicts.insert(hash.to_owned(), Arc::clone(&traffic));
-        Ok(traffic)
+        Ok(self.entries.get(hash).ok_or_else(missing)?)
     }
 }
 

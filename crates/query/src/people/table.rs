@@ -64,7 +64,7 @@ pub(crate) fn provider(
     let verdict = |name: &'static str, of: fn(&Traffic) -> &str| {
         let ground = Arc::clone(ground);
         let text = move |texts: &[Option<&str>]| match texts {
-            [Some(hash)] => Ok(Some(of(&*ground.book.verdict(hash)?).to_owned())),
+            [Some(hash)] => Ok(Some(of(ground.book.verdict(hash)?).to_owned())),
             _ => Ok(None),
         };
         lookup(name, Found::Text(Arc::new(text)), &["traffic"])
@@ -72,7 +72,7 @@ pub(crate) fn provider(
     let flag = |name: &'static str, of: fn(&Traffic) -> bool| {
         let ground = Arc::clone(ground);
         let flag = move |texts: &[Option<&str>]| match texts {
-            [Some(hash)] => Ok(Some(of(&*ground.book.verdict(hash)?))),
+            [Some(hash)] => Ok(Some(of(ground.book.verdict(hash)?))),
             _ => Ok(None),
         };
         lookup(name, Found::Flag(Arc::new(flag)), &["traffic"])

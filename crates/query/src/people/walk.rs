@@ -146,14 +146,15 @@ impl Walk<'_> {
     /// # Errors
     /// [`EngineError`] where it is damaged, or the question is stopped.
     pub fn whole(&self, ground: &GroundFile) -> Result<Piece, EngineError> {
-        let (mut all, columns) = (Piece::default(), self.plan.stored(&ground.traits));
-        let mut reader = LaneReader::new(self.plan, &self.ground.book, self.texts);
+        let (mut all, mut piece, columns) = (Piece::default(), Piece::default(), self.plan.stored(&ground.traits));
+        let mut reader = LaneReader::new(self.plan, &ground.traits, &self.ground.book, self.texts);
         for group in 0..ground.file.groups() {
             for rows in ground.file.read(group, Reading { columns: &columns, as_of: Some(self.ground.as_of) })? {
                 self.look()?;
                 let rows = rows?;
                 self.read(rows.num_rows());
-                all.append(&reader.read(&rows)?);
+                reader.read(&rows, &mut piece)?;
+                all.append(&piece);
             }
         }
         all.shrink();
