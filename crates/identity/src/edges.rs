@@ -79,20 +79,6 @@ impl Edges {
         self.meetings.push(meeting);
     }
 
-    /// Adds the edges of another set.
-    pub fn extend(&mut self, other: &Self) {
-        let numbers: Vec<u32> = other.names.iter().map(|name| self.names.number(name)).collect();
-        let here = |(a, b): Pair| ordered(numbers[a as usize], numbers[b as usize]);
-        for &Meeting { low, high, utc_day } in &other.meetings {
-            let (low, high) = here((low, high));
-            self.meetings.push(Meeting { low, high, utc_day });
-        }
-        for (&pair, &decision) in &other.decisions {
-            self.decide(here(pair), decision);
-        }
-        self.sort();
-    }
-
     /// Gives back what was kept for adding more: for a set that is done.
     pub fn settle(&mut self) {
         self.sort();

@@ -184,14 +184,13 @@ proptest! {
     }
 
     #[test]
-    fn edges_kept_in_parts_are_those_kept_at_once((world, again) in shuffled(), parts in 1..4_usize) {
+    fn edges_settled_between_are_those_kept_at_once((world, again) in shuffled(), parts in 1..4_usize) {
         let (edges, witnesses, order_devices) = &again;
         let part = |number: usize| edges.iter().enumerate().filter(move |(at, _)| at % parts == number).map(|(_, e)| e);
         let mut united = Edges::default();
         for number in 0..parts {
-            let mut kept: Edges = part(number).collect();
-            kept.settle();
-            united.extend(&kept);
+            part(number).for_each(|edge| united.add(edge));
+            united.settle();
         }
         let at_once = build(&world);
         let in_parts = build_of(&united, witnesses, order_devices);

@@ -346,7 +346,9 @@ impl<'a> Counting<'a> {
                 let index = self.met(at, code);
                 self.last = (index, code);
             }
-            self.cells.all[self.last.0].events += 1;
+            if self.counts_events {
+                self.cells.all[self.last.0].events += 1;
+            }
         }
     }
 

@@ -298,12 +298,23 @@ impl ScalarUDFImpl for PeriodStart {
         };
         let instants = instants.to_array(arguments.number_rows)?;
         let instants = instants.as_primitive::<TimestampMicrosecondType>();
-        let days: Date32Array = (0..instants.len())
-            .map(|row| {
-                let at = UtcMillis(instants.value(row).div_euclid(1000));
-                (!instants.is_null(row)).then(|| days_since_1970(grain.start(at.day_in(&zone))))
-            })
-            .collect();
+        let at = |micros: i64| UtcMillis(micros.div_euclid(1000));
+        let bounds = arrow::compute::min(instants).zip(arrow::compute::max(instants));
+        let near = bounds.map(|(first, last)| (at(first), at(last))).filter(|(first, last)| {
+            // Else there are more days between them than rows.
+            last.0.saturating_sub(first.0) / (24 * UtcMillis::HOUR_MS) < instants.len() as i64
+        });
+        let days: Date32Array = match near {
+            Some(near) => {
+                let span = Span { from_on: None, to_on: None, zone, zone_name: String::new(), grain: *grain };
+                let days = Days::between(near, &span);
+                instants.iter().map(|micros| micros.map(|micros| days.period_of(at(micros)))).collect()
+            }
+            None => {
+                let period = |micros| days_since_1970(grain.start(at(micros).day_in(&zone)));
+                instants.iter().map(|micros| micros.map(period)).collect()
+            }
+        };
         Ok(ColumnarValue::Array(Arc::new(days) as ArrayRef))
     }
 }

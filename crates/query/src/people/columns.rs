@@ -262,7 +262,7 @@ impl EventColumns {
                 }
                 Origin::CampaignSign => {
                     let traffic = stored(rows, "traffic")?.as_dictionary::<Int32Type>();
-                    translated(traffic, |hash| book.campaign_sign(hash))?
+                    translated(traffic, |hash| Ok(book.campaign_sign(hash)?.map(str::to_owned)))?
                 }
                 Origin::Flag(flag) => {
                     let traffic = stored(rows, "traffic")?.as_dictionary::<Int32Type>();

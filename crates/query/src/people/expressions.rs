@@ -1,6 +1,6 @@
 //! Conditions and texts over events, judged once for each distinct value where they read nothing but one column of names.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, StringArray, UInt32Array},
@@ -27,6 +27,8 @@ pub(super) struct Learned<T> {
     dictionary: Option<ArrayRef>,
     /// By the dictionary's codes.
     by_code: Vec<T>,
+    /// By value, of this dictionary and those before.
+    known: HashMap<String, T>,
     /// Of rows without a value.
     of_null: Option<T>,
 }
@@ -34,7 +36,29 @@ pub(super) struct Learned<T> {
 impl<T: Copy> Learned<T> {
     pub(super) fn new(expression: &Arc<dyn PhysicalExpr>, columns: &EventColumns) -> Self {
         let sole = columns.sole(expression);
-        Self { expression: Arc::clone(expression), sole, dictionary: None, by_code: Vec::new(), of_null: None }
+        let expression = Arc::clone(expression);
+        Self { expression, sole, dictionary: None, by_code: Vec::new(), known: HashMap::new(), of_null: None }
+    }
+
+    /// Asks for each value of a dictionary that was in none before, and for a row without.
+    fn learn(
+        &mut self,
+        name: &'static str,
+        values: &StringArray,
+        learn: impl Fn(&RecordBatch) -> Result<Vec<T>, EngineError>,
+    ) -> Result<(), EngineError> {
+        let new: Vec<&str> = values.iter().flatten().filter(|value| !self.known.contains_key(*value)).collect();
+        if !new.is_empty() || self.of_null.is_none() {
+            let rows: DictionaryArray<Int32Type> = new.iter().map(|value| Some(*value)).chain([None]).collect();
+            let rows: ArrayRef = Arc::new(rows);
+            let mut said = learn(&RecordBatch::try_from_iter_with_nullable([(name, rows, true)])?)?;
+            self.of_null = said.pop();
+            self.known.extend(new.iter().map(|value| (*value).to_owned()).zip(said));
+        }
+        let none = self.of_null;
+        let of = |value: Option<&str>| value.and_then(|value| self.known.get(value).copied()).or(none);
+        self.by_code = values.iter().filter_map(of).collect();
+        Ok(())
     }
 
     /// What it says of each of some rows; `None` where it has to be asked row by row. All rows, or those at `positions`.
@@ -48,13 +72,7 @@ impl<T: Copy> Learned<T> {
         let texts: &DictionaryArray<Int32Type> = stored(rows, name)?.as_dictionary();
         let values = texts.values();
         if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
-            // Each value once, and a row without.
-            let count = i32::try_from(values.len()).unwrap_or(i32::MAX);
-            let keys = (0..count).map(Some).chain([None]).collect();
-            let distinct: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::try_new(keys, Arc::clone(values))?);
-            let mut said = learn(&RecordBatch::try_from_iter_with_nullable([(name, distinct, true)])?)?;
-            self.of_null = said.pop();
-            self.by_code = said;
+            self.learn(name, values.as_string(), learn)?;
             self.dictionary = Some(Arc::clone(values));
         }
         let keys = texts.keys();

@@ -31,8 +31,9 @@ pub struct TrafficBook {
 
 #[derive(Debug)]
 struct Entry {
-    signals: Arc<Signals>,
     traffic: Traffic,
+    has_click_id: bool,
+    campaign_sign: Option<String>,
 }
 
 /// The stored columns that signals are made of, in the order of [`signals_at`].
@@ -127,7 +128,9 @@ impl TrafficBook {
     #[must_use]
     pub fn new(channels: &ChannelRules, known: &KnownSignals) -> Self {
         let entry = |(hash, signals): (&String, &Arc<Signals>)| {
-            (hash.clone(), Entry { traffic: classify(channels, signals), signals: Arc::clone(signals) })
+            let traffic = classify(channels, signals);
+            let campaign_sign = campaign_sign(&traffic, signals);
+            (hash.clone(), Entry { traffic, has_click_id: signals.click_id_kind.is_some(), campaign_sign })
         };
         Self { entries: known.signals.iter().map(entry).collect() }
     }
@@ -137,13 +140,8 @@ impl TrafficBook {
     ///
     /// # Errors
     /// As [`TrafficBook::verdict`].
-    pub fn campaign_sign(&self, hash: &str) -> Result<Option<String>, EngineError> {
-        let Entry { signals, traffic } = self.entry(hash)?;
-        if !traffic.campaign_present || traffic.continues_session {
-            return Ok(None);
-        }
-        let parts = [&signals.utm_source, &signals.utm_medium, &signals.utm_campaign, &signals.utm_id];
-        Ok(Some(format!("{parts:?} {:?}", signals.click_id_kind)))
+    pub fn campaign_sign(&self, hash: &str) -> Result<Option<&str>, EngineError> {
+        Ok(self.entry(hash)?.campaign_sign.as_deref())
     }
 
     /// What the rules make of the signals with this hash.
@@ -160,7 +158,7 @@ impl TrafficBook {
         let Some(hashes) = known.of(file) else { return (false, false) };
         let all = |holds: fn(&Entry) -> bool| hashes.iter().all(|hash| self.entries.get(hash).is_some_and(holds));
         let counted = |entry: &Entry| !entry.traffic.bot && !entry.traffic.internal;
-        (all(counted), all(|entry| entry.signals.click_id_kind.is_none()))
+        (all(counted), all(|entry| !entry.has_click_id))
     }
 
     fn entry(&self, hash: &str) -> Result<&Entry, EngineError> {
@@ -171,6 +169,14 @@ impl TrafficBook {
         };
         Ok(self.entries.get(hash).ok_or_else(missing)?)
     }
+}
+
+fn campaign_sign(traffic: &Traffic, signals: &Signals) -> Option<String> {
+    if !traffic.campaign_present || traffic.continues_session {
+        return None;
+    }
+    let parts = [&signals.utm_source, &signals.utm_medium, &signals.utm_campaign, &signals.utm_id];
+    Some(format!("{parts:?} {:?}", signals.click_id_kind))
 }
 
 fn signals_at(rows: &RecordBatch, row: usize) -> Result<Signals, EngineError> {

@@ -46,32 +46,31 @@ pub async fn read(lake: &Lake, as_of: UtcMillis) -> Result<Edges, EngineError> {
 }
 
 fn of_all(files: &[Arc<SortedFile>], as_of: UtcMillis) -> Result<Edges, EngineError> {
-    let mut parts = files.iter().map(|file| of(file, as_of));
-    let mut edges = parts.next().transpose()?.unwrap_or_default();
-    for part in parts {
-        edges.extend(&part?);
+    let mut edges = Edges::default();
+    for file in files {
+        add(file, as_of, &mut edges)?;
     }
+    edges.settle();
     Ok(edges)
 }
 
-/// The edges of one file that were in force at `as_of`.
-fn of(file: &SortedFile, as_of: UtcMillis) -> Result<Edges, EngineError> {
-    let (mut edges, mut columns) = (Edges::default(), EdgeColumns::new());
+/// Adds the edges of one file that were in force at `as_of`.
+fn add(file: &SortedFile, as_of: UtcMillis, edges: &mut Edges) -> Result<(), EngineError> {
+    let mut columns = EdgeColumns::new();
     for group in 0..file.groups() {
         let mut decided = false;
         let met = Reading { columns: &["occurred_at", "a", "b", "rule"], as_of: Some(as_of) };
         for rows in file.read(group, met)? {
-            decided |= columns.add_meetings(&rows?, &mut edges)?;
+            decided |= columns.add_meetings(&rows?, edges)?;
         }
         if decided {
             let with_keys = &["occurred_at", "key", "ordinal", "a", "b", "rule"];
             for rows in file.read(group, Reading { columns: with_keys, as_of: Some(as_of) })? {
-                add_decisions(&rows?, &mut edges)?;
+                add_decisions(&rows?, edges)?;
             }
         }
     }
-    edges.settle();
-    Ok(edges)
+    Ok(())
 }
 
 impl EdgeColumns {
