@@ -44,10 +44,10 @@ impl FunnelFold {
 
     /// Takes in the next events of the unit at hand, in the order of (instant, key) from call to call.
     ///
-    /// A column must be empty in all calls for a unit or in none.
+    /// A column is empty in all calls for a unit or in none.
     ///
     /// # Panics
-    /// Where a column is neither empty nor as long as the instants.
+    /// Where a column is neither empty nor as long as the instants, in this call or with those before.
     pub fn take(&mut self, columns: FunnelColumns<'_>) {
         self.taken.extend(columns);
     }
@@ -55,7 +55,7 @@ impl FunnelFold {
     /// What [`run`](Self::run) says of the events taken in since the last unit's end.
     pub fn end(&mut self, range: EntryRange, horizon: UtcMillis) -> FunnelOutcomes<'_> {
         let columns = self.taken.columns();
-        debug_assert!(columns.is_whole() && columns.at.is_sorted(), "funnel events are sorted by (instant, key)");
+        debug_assert!(columns.at.is_sorted(), "funnel events are sorted by (instant, key)");
         self.runs.run_columns(columns, Asked { range, horizon });
         self.taken.clear();
         self.runs.outcomes()

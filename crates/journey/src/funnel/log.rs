@@ -56,7 +56,7 @@ impl FunnelColumns<'_> {
     pub const NO_VALUE: i64 = i64::MIN;
 
     /// True where every column has an entry for each event, or none at all.
-    pub(super) fn is_whole(&self) -> bool {
+    fn is_whole(&self) -> bool {
         let events = self.at.len();
         let lengths = [
             self.exclusion_mask.len(),
@@ -119,9 +119,8 @@ impl HeldColumns {
     /// Adds events behind those it has.
     ///
     /// # Panics
-    /// Where a column is neither empty nor as long as the instants.
+    /// Where a column is then neither empty nor as long as the instants.
     pub(super) fn extend(&mut self, columns: FunnelColumns<'_>) {
-        assert!(columns.is_whole(), "a column has an entry for each event, or none at all");
         self.at.extend_from_slice(columns.at);
         self.step_mask.extend_from_slice(columns.step_mask);
         self.exclusion_mask.extend_from_slice(columns.exclusion_mask);
@@ -129,6 +128,7 @@ impl HeldColumns {
         self.in_session.extend_from_slice(columns.in_session);
         self.value_micros.extend_from_slice(columns.value_micros);
         self.breakdown.extend_from_slice(columns.breakdown);
+        assert!(self.columns().is_whole(), "a column has an entry for each event, or none at all");
     }
 
     /// Forgets all events.
