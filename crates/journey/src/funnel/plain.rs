@@ -6,8 +6,6 @@
 //! matches are the best, an earlier entry completes no later, and none completes before T. So every entry whose window
 //! holds T completes at T exactly, and the first of them is the best chain's; the earliest match of each next step follows.
 
-use std::ops::Range;
-
 use super::{
     log::UnitLog,
     matching::bits,
@@ -62,27 +60,23 @@ impl PlainPass {
         out: &mut Vec<u32>,
     ) -> bool {
         let (first, last) = entries;
-        let start = instant_start(log, first);
         (self.reached, self.overlap, self.last) = (0, 0, (log.at(first as u32), 0));
-        self.pass(log, start..last + 1, u32::MAX);
-        if self.reached < self.steps {
-            // An entry after the range's last one is none, and what lies after all windows is out of reach.
-            let closes_at = log.at(last as u32).saturating_add(self.window_ms);
-            let open = log.steps(last + 1, log.count()).take_while(|(at, _)| *at <= closes_at).count();
-            self.pass(log, last + 1..last + 1 + open, !1);
-        }
+        // An entry after the range's last one reaches nothing by then that this one does not.
+        let closes_at = log.at(last as u32).saturating_add(self.window_ms);
+        self.pass(log, instant_start(log, first), closes_at);
         out.clear();
         if self.overlap != 0 {
             return false;
         }
-        self.trace(log, entries, out);
+        self.trace(log, first, out);
         true
     }
 
-    /// Takes events in, of each the steps of the mask, until all steps are matched.
-    fn pass(&mut self, log: &(impl UnitLog + ?Sized), positions: Range<usize>, mask: u32) {
-        let mask = mask & (u32::MAX >> (STEPS_MAX - self.steps));
-        for (position, (at, steps)) in positions.clone().zip(log.steps(positions.start, positions.end)) {
+    /// Takes events in, from a position to an instant, until all steps are matched.
+    fn pass(&mut self, log: &(impl UnitLog + ?Sized), start: usize, closes_at: i64) {
+        let mask = u32::MAX >> (STEPS_MAX - self.steps);
+        let events = log.steps(start, log.count()).take_while(|(at, _)| *at <= closes_at);
+        for (position, (at, steps)) in (start..).zip(events) {
             let steps = steps & mask;
             self.overlap |= steps & steps.wrapping_sub(1);
             if at != self.last.0 {
@@ -99,7 +93,7 @@ impl PlainPass {
         }
     }
 
-    /// Matches the step of this mask, if any. Nearly without a branch, since what comes next cannot be foreseen.
+    /// Matches the step of this mask, if any.
     #[inline]
     fn reach(&mut self, steps: u32, at: i64, position: usize) {
         let step = steps.trailing_zeros() as usize;
@@ -112,20 +106,20 @@ impl PlainPass {
         }
     }
 
-    /// Writes down the best chain, from the first entry whose window holds its completion.
-    fn trace(&self, log: &(impl UnitLog + ?Sized), (first, last): (usize, usize), out: &mut Vec<u32>) {
+    /// Writes down the best chain, from the first entry whose window holds its completion; none is before `first`, and one
+    /// after the range is never the first.
+    fn trace(&self, log: &(impl UnitLog + ?Sized), first: usize, out: &mut Vec<u32>) {
+        let end = self.completion + 1;
         let completed_at = log.at(self.completion as u32);
         let open = |(_, (at, _)): &(usize, (i64, u32))| at.saturating_add(self.window_ms) >= completed_at;
-        let end = self.completion.min(last) + 1;
-        let before = (first..end).zip(log.steps(first, end)).rev();
-        let entries = before.take_while(open).filter(|(_, (_, steps))| steps & 1 == 1);
-        let mut matched = if self.reached == 1 { Some(first) } else { entries.map(|(position, _)| position).last() };
+        let before = (first..end).zip(log.steps(first, end)).rev().take_while(open);
+        let mut matched = before.filter(|(_, (_, steps))| steps & 1 == 1).map(|(position, _)| position).last();
         for step in 0..self.reached {
             let Some(position) = matched else { break };
             out.push(position as u32);
             if step + 1 < self.reached {
                 let start = instant_start(log, position);
-                let mut later = log.steps(start, self.completion + 1);
+                let mut later = log.steps(start, end);
                 matched = later.position(|(_, steps)| steps >> (step + 1) & 1 == 1).map(|ahead| start + ahead);
             }
         }
