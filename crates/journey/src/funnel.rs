@@ -16,18 +16,22 @@ mod fold;
 mod forward;
 mod group;
 mod levels;
+mod log;
 mod matching;
 mod passes;
+mod plain;
 mod report;
 mod runs;
 mod shape;
 mod track;
+mod unit;
 
 use model::UtcMillis;
 
 pub use fold::FunnelFold;
 pub use group::FunnelGroup;
 pub use levels::FunnelLevels;
+pub use log::FunnelColumns;
 pub use report::{FunnelLine, FunnelReport, FunnelTable, SurvivalStep};
 pub use runs::{BreakdownRow, FunnelEvent, FunnelOutcome, FunnelOutcomes, StepMatch};
 pub use shape::{BreakdownRule, EntryRule, Funnel, FunnelExclusion, FunnelMode, FunnelTerms, StepRule};

@@ -36,9 +36,9 @@ pub use crediting::{Arrival, Bought, Crediting, PathTouch, PolicyCredit};
 pub use credits::{Credits, Shares, split};
 pub use fold_error::FoldError;
 pub use funnel::{
-    BreakdownRow, BreakdownRule, EntryRange, EntryRule, Funnel, FunnelEvent, FunnelExclusion, FunnelFold, FunnelGroup,
-    FunnelLevels, FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport, FunnelTable, FunnelTerms,
-    StepMatch, StepRule, SurvivalStep,
+    BreakdownRow, BreakdownRule, EntryRange, EntryRule, Funnel, FunnelColumns, FunnelEvent, FunnelExclusion,
+    FunnelFold, FunnelGroup, FunnelLevels, FunnelLine, FunnelMode, FunnelOutcome, FunnelOutcomes, FunnelReport,
+    FunnelTable, FunnelTerms, StepMatch, StepRule, SurvivalStep,
 };
 pub use paths::{
     AnchorRule, PathColumn, PathDirection, PathEdge, PathEvent, PathLine, PathRun, PathRuns, PathTerms, Paths,

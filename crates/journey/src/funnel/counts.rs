@@ -19,17 +19,20 @@ impl Counts {
             Some(last) if last.0 == number => last.1 += count,
             _ => self.pending.push((number, count)),
         }
-        // Merging when as much waits as is settled costs a logarithm a number, and no more than twice the memory.
-        if self.pending.len() > self.settled.len().max(Self::PENDING_MAX) {
-            self.settle();
-        }
+        self.settle_seldom();
     }
 
     /// Adds all of `other`, `sign` times.
     pub(super) fn add_all(&mut self, other: &Self, sign: i64) {
-        self.settle();
         self.pending.extend(other.settled.iter().chain(&other.pending).map(|&(number, count)| (number, sign * count)));
-        self.settle();
+        self.settle_seldom();
+    }
+
+    /// Settles where as much waits as is settled: that costs a logarithm a number, and no more than twice the memory.
+    fn settle_seldom(&mut self) {
+        if self.pending.len() > self.settled.len().max(Self::PENDING_MAX) {
+            self.settle();
+        }
     }
 
     /// Brings the pairs in order, so that equal multisets are equal.
@@ -37,8 +40,7 @@ impl Counts {
         if self.pending.is_empty() {
             return;
         }
-        // Two sorted runs: the stable sort merges them in one pass.
-        self.pending.sort_unstable_by_key(|(number, _)| *number);
+        // What is settled, here or in a sum added, is a sorted run, and the stable sort merges runs.
         self.settled.append(&mut self.pending);
         self.settled.sort_by_key(|(number, _)| *number);
         self.settled.dedup_by(|later, kept| {

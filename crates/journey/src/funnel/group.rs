@@ -27,9 +27,8 @@ struct RowCounts {
     entrants: i64,
     mature_entrants: i64,
     steps: Vec<StepCounts>,
-    /// Kaplan-Meier times of those that completed, milliseconds.
-    completed_ms: Counts,
-    /// Kaplan-Meier times of the others, milliseconds.
+    /// Kaplan-Meier times of those that did not complete, milliseconds; of those that did, they are the times from entry
+    /// to the last required step.
     censored_ms: Counts,
     /// Days of the entries.
     days: Counts,
@@ -96,8 +95,9 @@ impl FunnelGroup {
             step.dropped += sign;
             step.dropped_value_micros += i128::from(sign) * i128::from(outcome.value_micros.unwrap_or(0));
         }
-        let observed = if outcome.completed_at.is_some() { &mut row.completed_ms } else { &mut row.censored_ms };
-        observed.add(outcome.observed_ms, sign);
+        if outcome.completed_at.is_none() {
+            row.censored_ms.add(outcome.observed_ms, sign);
+        }
         row.days.add(i64::from(entered_on), sign);
     }
 
@@ -155,14 +155,13 @@ impl RowCounts {
             step.dropped_value_micros += i128::from(sign) * other.dropped_value_micros;
             step.times_ms.add_all(&other.times_ms, sign);
         }
-        self.completed_ms.add_all(&other.completed_ms, sign);
         self.censored_ms.add_all(&other.censored_ms, sign);
         self.days.add_all(&other.days, sign);
     }
 
     fn settle(&mut self) {
         self.steps.iter_mut().for_each(|step| step.times_ms.settle());
-        [&mut self.completed_ms, &mut self.censored_ms, &mut self.days].into_iter().for_each(Counts::settle);
+        [&mut self.censored_ms, &mut self.days].into_iter().for_each(Counts::settle);
     }
 
     fn is_nothing(&self) -> bool {
@@ -173,7 +172,7 @@ impl RowCounts {
         };
         [self.entrants, self.mature_entrants] == [0; 2]
             && self.steps.iter().all(is_nothing)
-            && [&self.completed_ms, &self.censored_ms, &self.days].iter().all(|counts| counts.pairs().is_empty())
+            && [&self.censored_ms, &self.days].iter().all(|counts| counts.pairs().is_empty())
     }
 
     fn table(&self, funnel: &Funnel) -> FunnelTable {
@@ -193,14 +192,15 @@ impl RowCounts {
             entrants: whole(self.entrants),
             mature_entrants: whole(self.mature_entrants),
             lines: self.steps.iter().enumerate().map(line).collect(),
-            survival: self.survival(),
+            survival: self.survival(funnel),
             trend: self.days.pairs().iter().map(|&(on, entrants)| (day(on), whole(entrants))).collect(),
         }
     }
 
     /// Kaplan-Meier: who is censored at a time is at risk at it.
-    fn survival(&self) -> Vec<SurvivalStep> {
+    fn survival(&self, funnel: &Funnel) -> Vec<SurvivalStep> {
         let mut censored = self.censored_ms.pairs().iter().peekable();
+        let completed = funnel.required().last().map(|&step| &self.steps[step]).into_iter();
         let mut at_risk = self.entrants;
         let mut step = |&(observed_ms, converted): &(i64, i64)| {
             while let Some((_, lost)) = censored.next_if(|(ms, _)| *ms < observed_ms) {
@@ -210,7 +210,7 @@ impl RowCounts {
             at_risk -= converted;
             step
         };
-        self.completed_ms.pairs().iter().map(&mut step).collect()
+        completed.flat_map(|counts| counts.times_ms.pairs()).map(&mut step).collect()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::oracle::{Row, Run};
 use crate::report::{AtTime, Line, Report, Table, report};
 
 /// Cases of an ordinary run.
-const CASES: u64 = 20_000;
+pub const CASES: u64 = 20_000;
 /// Milliseconds of a UTC day.
 const DAY_MS: i64 = 86_400_000;
 
@@ -27,7 +27,7 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// The oracle's options in the product's words.
-fn terms(options: &Options) -> FunnelTerms {
+pub fn terms(options: &Options) -> FunnelTerms {
     FunnelTerms {
         steps: options
             .steps
@@ -56,7 +56,7 @@ fn terms(options: &Options) -> FunnelTerms {
 }
 
 /// A unit's log, by place, and as the product reads it.
-fn events(log: &[Event], options: &Options) -> (Vec<Event>, Vec<FunnelEvent>) {
+pub fn events(log: &[Event], options: &Options) -> (Vec<Event>, Vec<FunnelEvent>) {
     let mut log = log.to_vec();
     log.sort_by_key(Event::place);
     let mask = |matching: &mut dyn Iterator<Item = bool>| {
@@ -195,8 +195,8 @@ fn the_fold_says_what_the_oracle_says_where_optional_steps_excuse_others() {
     });
 }
 
-/// Asks both about as many cases as the environment says.
-fn compare(cases: u64, case: impl Fn(&mut Rng) -> (Vec<Vec<Event>>, Options)) {
+/// Asks both about as many cases as the environment says. How many that was.
+pub fn compare(cases: u64, case: impl Fn(&mut Rng) -> (Vec<Vec<Event>>, Options)) -> u64 {
     let cases = setting("TRIBUTARY_FUNNEL_CASES").unwrap_or(cases);
     let first = setting("TRIBUTARY_FUNNEL_SEED").unwrap_or(0);
     let mut compared = 0_u64;
@@ -215,6 +215,7 @@ fn compare(cases: u64, case: impl Fn(&mut Rng) -> (Vec<Vec<Event>>, Options)) {
         }
     }
     println!("{cases} cases from seed {first} agree: {compared} runs and their reports");
+    cases
 }
 
 /// A cached answer minus the touched units as they were plus the same as they are is the fresh answer, in any order.

@@ -14,6 +14,34 @@ const TICKS: i64 = 8;
 
 /// Units and options that the law accepts.
 pub fn case(rng: &mut Rng) -> (Vec<Vec<Event>>, Options) {
+    case_of(rng, options)
+}
+
+/// The same of the commonest kind of funnel: required steps in order under at most a total window, nothing excluded and
+/// nothing held. Mostly no event satisfies two steps.
+pub fn plain_case(rng: &mut Rng) -> (Vec<Vec<Event>>, Options) {
+    case_of(rng, |rng, clock| {
+        let mut options = options(rng, clock);
+        let mut names: Vec<u32> = (0..u32::from(STEP_NAMES)).collect();
+        rng.shuffle(&mut names);
+        let overlap = chance(rng, 10);
+        for step in &mut options.steps {
+            let matches = if overlap { step.matches } else { 1 << names.pop().expect("more names than steps") };
+            *step = Step { matches, optional: false, window_ms: None };
+        }
+        options.mode = Mode::Ordered;
+        options.entry = Entry::First;
+        options.exclusions.clear();
+        options.hold = false;
+        if matches!(options.breakdown, Breakdown::Step(_)) {
+            options.breakdown = if rng.bool() { Breakdown::First } else { Breakdown::Last };
+        }
+        options
+    })
+}
+
+/// A case of such options.
+fn case_of(rng: &mut Rng, options: fn(&mut Rng, Clock) -> Options) -> (Vec<Vec<Event>>, Options) {
     // Half a day as a tick spreads entries over days; a start before 1970 makes negative instants.
     let clock = Clock { start: rng.i64(-5..5) * 43_200_000, tick: [1, 1_000, 43_200_000][rng.usize(0..3)] };
     let options = options(rng, clock);
