@@ -16,6 +16,10 @@ use lake::{DiskSyncs, Lake};
 use query::{Answer, Engine, EngineSettings, Question};
 use serde_json::{Value, json};
 
+// As the product's own binary.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// What is asked, and with what.
 #[derive(Debug, Parser)]
 struct Arguments {

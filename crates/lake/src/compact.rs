@@ -110,7 +110,7 @@ impl Lake {
 }
 
 fn ranges(files: &[FileEntry], settle_rows: usize) -> Ranges {
-    Ranges::of(files, CELL_SETTLINGS * settle_rows)
+    Ranges::of(files, settle_rows.saturating_mul(CELL_SETTLINGS))
 }
 
 /// Settled files by their cells.
@@ -134,7 +134,9 @@ fn unsettled(files: &[FileEntry], settle_rows: usize) -> Option<Merge> {
     if let Some(across) = across(&cells) {
         return Some(across);
     }
-    let tier = |rows: usize| (0..).find(|&n| rows < (settle_rows / 8).max(1) * CELL_FAN_IN.pow(n)).unwrap_or(0);
+    let tier = |rows: usize| {
+        (0..).find(|&n| rows < (settle_rows / 8).max(1).saturating_mul(CELL_FAN_IN.saturating_pow(n))).unwrap_or(0)
+    };
     cells.into_values().find_map(|files| {
         let mut tiers: BTreeMap<u32, Vec<&FileEntry>> = BTreeMap::new();
         // A file that was cut for its size is as large as one gets: merged, it would be cut again.

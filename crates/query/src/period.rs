@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, Date32Array},
+    array::{ArrayRef, AsArray, Date32Array},
     datatypes::{DataType, TimestampMicrosecondType},
 };
 use datafusion::{

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use journey::{BreakdownRow, FunnelEvent, FunnelFold, FunnelGroup, FunnelLevels, FunnelOutcome};
+use journey::{
+    BreakdownRow, FunnelColumns, FunnelEvent, FunnelFold, FunnelGroup, FunnelLevels, FunnelOutcome, FunnelOutcomes,
+};
 use model::UtcMillis;
 
 use crate::{
@@ -86,11 +88,14 @@ impl PersonFold for Folding<'_> {
             return;
         }
         self.note_currencies(lanes, range.clone());
-        self.units.take(lanes, range, event);
+        match &mut self.units {
+            Units::Person(_) => self.fold.take(columns(lanes, range)),
+            units => units.take(lanes, range, event),
+        }
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Listed>() * self.folded.listed.capacity() + self.units.bytes()
+        size_of::<Listed>() * self.folded.listed.capacity() + self.units.bytes() + self.fold.bytes()
     }
 
     fn end(&mut self, who: Who) -> Result<(), EngineError> {
@@ -101,6 +106,10 @@ impl PersonFold for Folding<'_> {
             return Ok(());
         }
         let (ask, fold, folded) = (self.ask, &mut self.fold, &mut self.folded);
+        if let Units::Person(_) = self.units {
+            folded.count(ask, UnitId::Person(who), &fold.end(ask.range, ask.horizon));
+            return Ok(());
+        }
         self.units.end(who, ask.sessions, |unit, events| folded.run(ask, fold, unit, events));
         Ok(())
     }
@@ -134,8 +143,11 @@ impl Folded {
     }
 
     /// Runs one unit.
-    fn run(&mut self, ask: &FunnelAsk, fold: &mut FunnelFold, unit: UnitId, events: &[journey::FunnelEvent]) {
-        let outcomes = fold.run(events, ask.range, ask.horizon);
+    fn run(&mut self, ask: &FunnelAsk, fold: &mut FunnelFold, unit: UnitId, events: &[FunnelEvent]) {
+        self.count(ask, unit, &fold.run(events, ask.range, ask.horizon));
+    }
+
+    fn count(&mut self, ask: &FunnelAsk, unit: UnitId, outcomes: &FunnelOutcomes<'_>) {
         for outcome in outcomes.iter() {
             let day = ask.days.of(outcome.entry.at);
             let period = if ask.span.grain == Grain::All { 0 } else { ask.days.period_of(outcome.entry.at) };
@@ -171,6 +183,21 @@ impl Folded {
 impl UnitEvent for FunnelEvent {
     fn at(&self) -> UtcMillis {
         self.at
+    }
+}
+
+fn columns(lanes: &Lanes, range: Range<usize>) -> FunnelColumns<'_> {
+    fn of<'a, T>(lane: &'a [T], range: &Range<usize>) -> &'a [T] {
+        lane.get(range.clone()).unwrap_or_default()
+    }
+    FunnelColumns {
+        at: of(&lanes.at, &range),
+        step_mask: of(&lanes.mask, &range),
+        exclusion_mask: of(&lanes.exclusion, &range),
+        held: of(&lanes.held, &range),
+        in_session: of(&lanes.in_session, &range),
+        value_micros: of(&lanes.value, &range),
+        breakdown: of(&lanes.code, &range),
     }
 }
 
