@@ -24,7 +24,7 @@ use model::{Edge, UtcMillis};
 use crate::{engine::EngineSettings, error::EngineError, in_force::InForce};
 
 pub use attribution::{CreditRow, TouchRow};
-pub use load::{Facts, persons};
+pub use load::{Facts, KeptEdges, persons};
 pub use purchases::OrderRow;
 pub use visits::{CartRow, SessionRow};
 

@@ -16,6 +16,7 @@ use datafusion::{
 };
 use definitions::Definitions;
 use futures::TryStreamExt;
+use identity::Persons;
 use lake::Lake;
 use model::{Currency, UtcMillis, traffic::ChannelRules};
 use reconcile::{RateError, Rates};
@@ -29,7 +30,7 @@ use crate::{
     calls::{self, Call},
     catalog::{self, EVENTS, Sources},
     compare, currency,
-    derived::{self, Derived},
+    derived::{self, Derived, KeptEdges},
     error::EngineError,
     exchange::{self, Exchange},
     expansion::Expansion,
@@ -104,6 +105,8 @@ pub(crate) struct Answering {
     kept: Mutex<Vec<KeptTables>>,
     people: Mutex<Vec<KeptPeople>>,
     files: Arc<people::GroundCache>,
+    /// Kept only where something may be: with a hot cache.
+    edges: KeptEdges,
 }
 
 /// Derived tables: of which facts, by which rules.
@@ -191,7 +194,8 @@ impl Engine {
         let (decisions, kept) = (Decisions::new(definitions, channels), Mutex::new(Vec::new()));
         let files = people::GroundCache::new(settings.identity.all_rejected_ids(), settings.hot_bytes_max);
         let (people, files) = (Mutex::new(Vec::new()), Arc::new(files));
-        let answering = Arc::new(Answering { lake, decisions, settings, base, kept, people, files });
+        let edges = KeptEdges::default();
+        let answering = Arc::new(Answering { lake, decisions, settings, base, kept, people, files, edges });
         Ok(Self { answering, threads: Some(threads) })
     }
 
@@ -309,7 +313,7 @@ impl Answering {
         if let Some(found) = kept.iter().find(same) {
             return Ok(Arc::clone(&found.ground));
         }
-        let persons = Arc::new(derived::persons(&self.lake, moment.known_at, &self.settings).await?);
+        let persons = Arc::new(self.persons(moment).await?);
         let channels = Arc::clone(&in_force.channels);
         let opened = people::Ground::open(&self.lake, moment.known_at, persons, channels, &self.files);
         let ground = Arc::new(opened.instrument(info_span!("open", as_of = %moment.known_at)).await?);
@@ -318,6 +322,12 @@ impl Answering {
         }
         kept.push(KeptPeople { moment, by: Arc::clone(in_force), ground: Arc::clone(&ground) });
         Ok(ground)
+    }
+
+    async fn persons(&self, moment: Moment) -> Result<Persons, EngineError> {
+        let once = KeptEdges::default();
+        let edges = if self.settings.hot_bytes_max > 0 { &self.edges } else { &once };
+        derived::persons(&self.lake, moment.known_at, &self.settings, edges).await
     }
 
     async fn answer(&self, question: &Question) -> Result<Answer, EngineError> {

@@ -15,7 +15,7 @@ use tables::{Column, Value, encode_columns, optional, required};
 use crate::{
     answer::Stamp,
     calls::{Call, hint},
-    derived::{self, Derived},
+    derived::{self, Derived, KeptEdges},
     engine::EngineSettings,
     error::EngineError,
     expansion::Expansion,
@@ -108,7 +108,7 @@ pub async fn check_unlink(
     settings: &EngineSettings,
     (a, b): (&Node, &Node),
 ) -> Result<(), EngineError> {
-    let persons = derived::persons(lake, as_of, settings).await?;
+    let persons = derived::persons(lake, as_of, settings, &KeptEdges::default()).await?;
     identity::check_unlink(&persons, a, b).map_err(|refused| EngineError::Asked { message: refused.to_string() })
 }
 

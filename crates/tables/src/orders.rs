@@ -6,9 +6,10 @@ use arrow_array::RecordBatch;
 use model::{FactMeta, Node, OrderVersion, Refund};
 
 use crate::{
-    cells::{Cells, TableError},
+    cells::{Cells, TableError, text_at},
     column::{Column, HasMeta, Stored, Value, fact_columns, optional, required},
     events::node_text,
+    identity::read_node,
     table::Table,
 };
 
@@ -100,6 +101,21 @@ impl Stored for Refund {
 /// [`TableError`] where a document is unreadable.
 pub fn read_versions(batch: &RecordBatch) -> Result<Vec<OrderVersion>, TableError> {
     documents(batch)
+}
+
+/// Reads which orders were placed on which devices, where they say so.
+///
+/// # Errors
+/// [`TableError`] where a column is missing or a node is unreadable.
+pub fn read_devices(batch: &RecordBatch) -> Result<Vec<(Node, Node)>, TableError> {
+    let cells = Cells::new(batch);
+    let (shop, order_id, device) = (cells.text("shop")?, cells.text("order_id")?, cells.text("device")?);
+    let placed = |row: usize| {
+        let device = text_at(device, row)?;
+        let order = Node::order(shop.value(row), order_id.value(row));
+        Some(read_node("device", row, device).map(|device| (order, device)))
+    };
+    (0..cells.rows()).filter_map(placed).collect()
 }
 
 /// Reads refunds back.

@@ -1,6 +1,9 @@
 //! Facts as of an instant, in memory, as the folds read them: strings are codes, translated once.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use arrow::array::{RecordBatch, StringArray};
 use identity::{Edges, IdentityInput, PersonId, Persons};
@@ -12,6 +15,8 @@ use tables::{Cells, Table, cells::text_at};
 use crate::{engine::EngineSettings, error::EngineError};
 
 mod edges;
+
+pub use edges::KeptEdges;
 
 /// No code: the event names nothing of the kind.
 pub const NONE: u32 = u32::MAX;
@@ -406,24 +411,28 @@ impl Known {
         settings: &EngineSettings,
         decision: Option<&Edge>,
     ) -> Result<Self, EngineError> {
-        let mut edges = edges::read(lake, as_of).await?;
+        let mut edges = KeptEdges::default().read(lake, as_of).await?;
         if let Some(decision) = decision {
-            edges.add(decision);
+            Arc::make_mut(&mut edges).add(decision);
         }
         let witnesses = rows(lake, Table::Witnesses, as_of, tables::identity::read_witnesses).await?;
         let versions = rows(lake, Table::OrderVersions, as_of, tables::orders::read_versions).await?;
         let settings = settings.clone();
         let known = tokio::task::spawn_blocking(move || {
-            let persons = who_is_who(&edges, &witnesses, &versions, &settings);
+            let devices = versions.iter().filter_map(|v| Some((Node::order(&v.shop, &v.order_id), v.device.clone()?)));
+            let persons = who_is_who(&edges, &witnesses, devices.collect(), &settings);
             Self { persons, witnesses, versions }
         });
         Ok(known.await?)
     }
 }
 
-fn who_is_who(edges: &Edges, witnesses: &[Witness], versions: &[OrderVersion], settings: &EngineSettings) -> Persons {
-    let mut order_devices: Vec<(Node, Node)> =
-        versions.iter().filter_map(|v| Some((Node::order(&v.shop, &v.order_id), v.device.clone()?))).collect();
+fn who_is_who(
+    edges: &Edges,
+    witnesses: &[Witness],
+    mut order_devices: Vec<(Node, Node)>,
+    settings: &EngineSettings,
+) -> Persons {
     order_devices.sort();
     order_devices.dedup();
     Persons::build(&IdentityInput {
@@ -436,12 +445,27 @@ fn who_is_who(edges: &Edges, witnesses: &[Witness], versions: &[OrderVersion], s
     })
 }
 
-/// Who is who as of an instant.
+/// Who is who as of an instant. Of orders no more is read than their devices.
 ///
 /// # Errors
 /// [`EngineError`] where a table is unreadable.
-pub async fn persons(lake: &Lake, as_of: UtcMillis, settings: &EngineSettings) -> Result<Persons, EngineError> {
-    Ok(Known::read(lake, as_of, settings, None).await?.persons)
+pub async fn persons(
+    lake: &Lake,
+    as_of: UtcMillis,
+    settings: &EngineSettings,
+    edges: &KeptEdges,
+) -> Result<Persons, EngineError> {
+    let edges = edges.read(lake, as_of).await?;
+    let witnesses = rows(lake, Table::Witnesses, as_of, tables::identity::read_witnesses).await?;
+    let (snapshot, mut devices) = (lake.snapshot(Table::OrderVersions).await?, Vec::new());
+    for entry in snapshot.files.iter().filter(|entry| entry.known_at(as_of)) {
+        let columns = ["shop", "order_id", "device"];
+        for batch in lake.read_file(Table::OrderVersions, entry.clone(), &columns, Some(as_of)).await? {
+            devices.extend(tables::orders::read_devices(&batch)?);
+        }
+    }
+    let settings = settings.clone();
+    Ok(tokio::task::spawn_blocking(move || who_is_who(&edges, &witnesses, devices, &settings)).await?)
 }
 
 async fn rows<T>(
@@ -452,8 +476,11 @@ async fn rows<T>(
 ) -> Result<Vec<T>, EngineError> {
     let snapshot = lake.snapshot(table).await?;
     let mut all = Vec::new();
-    for batch in lake.read(&snapshot, &[], Some(as_of)).await? {
-        all.extend(read(&batch)?);
+    // File by file: what they hold as text is larger than what is kept of it.
+    for entry in snapshot.files.iter().filter(|entry| entry.known_at(as_of)) {
+        for batch in lake.read_file(table, entry.clone(), &[], Some(as_of)).await? {
+            all.extend(read(&batch)?);
+        }
     }
     Ok(all)
 }

@@ -4,7 +4,7 @@
 //! each distinct text of a column is read once, a run of the same pair on the same day is one meeting, and keys are read
 //! only where a steward decided something.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch},
@@ -34,19 +34,45 @@ struct EdgeColumns {
     rule: Meanings<EdgeRule>,
 }
 
-/// The edges in force at `as_of`.
-///
-/// # Errors
-/// [`EngineError`] where a file is missing or damaged, or a node is unreadable.
-pub async fn read(lake: &Lake, as_of: UtcMillis) -> Result<Edges, EngineError> {
-    let snapshot = lake.snapshot(Table::Edges).await?;
-    let mut files = lake.open_files(&snapshot)?;
-    files.retain(|file| file.entry.known_at(as_of));
-    tokio::task::spawn_blocking(move || of_all(&files, as_of)).await?
+/// The edges of the last instant that was asked about: a later one adds to them what became known between.
+#[derive(Debug, Default)]
+pub struct KeptEdges(Mutex<Option<Kept>>);
+
+#[derive(Debug, Clone)]
+struct Kept {
+    as_of: UtcMillis,
+    edges: Arc<Edges>,
 }
 
-fn of_all(files: &[Arc<SortedFile>], as_of: UtcMillis) -> Result<Edges, EngineError> {
-    let mut edges = Edges::default();
+impl KeptEdges {
+    /// The edges in force at `as_of`.
+    ///
+    /// # Errors
+    /// [`EngineError`] where a file is missing or damaged, or a node is unreadable.
+    pub async fn read(&self, lake: &Lake, as_of: UtcMillis) -> Result<Arc<Edges>, EngineError> {
+        let snapshot = lake.snapshot(Table::Edges).await?;
+        let mut files = lake.open_files(&snapshot)?;
+        files.retain(|file| file.entry.known_at(as_of));
+        // Where rows have ended, some of the edges before may hold no longer.
+        let grows = files.iter().all(|file| file.entry.ended == 0);
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = kept.filter(|kept| kept.as_of <= as_of && grows);
+        if let Some(kept) = &kept {
+            // A row twice is a row: files that hold rows of before as well are read whole.
+            files.retain(|file| file.entry.instants("known_at").is_none_or(|(_, last)| last > kept.as_of));
+            if files.is_empty() {
+                return Ok(Arc::clone(&kept.edges));
+            }
+        }
+        let start = kept.map_or_else(Edges::default, |kept| (*kept.edges).clone());
+        let edges = Arc::new(tokio::task::spawn_blocking(move || with_all(start, &files, as_of)).await??);
+        let kept = Kept { as_of, edges: Arc::clone(&edges) };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        Ok(edges)
+    }
+}
+
+fn with_all(mut edges: Edges, files: &[Arc<SortedFile>], as_of: UtcMillis) -> Result<Edges, EngineError> {
     for file in files {
         add(file, as_of, &mut edges)?;
     }
