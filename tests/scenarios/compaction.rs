@@ -45,6 +45,9 @@ const NOTHING_LEFT: &str = "nothing left to compact";
 const BATCHES: usize = 10;
 const SETTLED_BATCHES: usize = 3;
 
+/// Rows in runs from which on they are settled; four times as many are a cell.
+const SETTLE_ROWS: usize = 100;
+
 /// Fewest kills, and fewest of them halfway.
 const KILLS_MIN: u32 = 12;
 const HALFWAY_MIN: u32 = 4;
@@ -98,9 +101,10 @@ async fn kill_9_in_the_middle_of_a_compaction_loses_nothing_and_doubles_nothing(
             _ => span * 5 / 4,
         };
     }
-    settle(&open(&root, 1).await, |_| ()).await;
+    settle(&open(&root, SETTLE_ROWS).await, |_| ()).await;
     let (found, checkup) = seen(&root).await;
     assert_eq!(laws::same_answers(&truth, &found), Vec::<String>::new(), "when all is settled");
+    one_file_a_cell(&root).await;
     assert!(checkup.unpublished > 0, "{checkup:?}");
     sweep(&root, &checkup).await;
     let (found, swept) = seen(&root).await;
@@ -112,7 +116,7 @@ async fn kill_9_in_the_middle_of_a_compaction_loses_nothing_and_doubles_nothing(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_settles_the_lake_that_it_is_given() {
     let Some(root) = std::env::var_os(ROOT) else { return };
-    let lake = Lake::open(Path::new(&root), Arc::new(SlowSyncs)).await.unwrap().settling_from(1);
+    let lake = Lake::open(Path::new(&root), Arc::new(SlowSyncs)).await.unwrap().settling_from(SETTLE_ROWS);
     settle(&lake, |mark| println!("{mark}")).await;
 }
 
@@ -130,22 +134,24 @@ async fn fill(root: &Path) {
         house.stage.drain().await.unwrap();
         drop(house);
         if number < SETTLED_BATCHES {
-            settle(&open(root, 1).await, |_| ()).await;
+            settle(&open(root, SETTLE_ROWS).await, |_| ()).await;
         }
     }
-    settle(&open(root, usize::MAX).await, |_| ()).await;
+    let lake = open(root, usize::MAX).await;
+    let lock = lake.lock_writer().unwrap();
+    while lake.compact(Table::Events, &BTreeMap::new(), &lock).await.unwrap() {}
 }
 
 async fn open(root: &Path, settle_rows: usize) -> Lake {
     Lake::open(root, Arc::new(DiskSyncs)).await.unwrap().settling_from(settle_rows)
 }
 
-/// Compacts events until nothing is left to merge.
+/// Merges events until each cell has one file.
 async fn settle(lake: &Lake, say: impl Fn(&str)) {
     let lock = lake.lock_writer().unwrap();
     loop {
         say(BEGINS);
-        if !lake.compact(Table::Events, &BTreeMap::new(), &lock).await.unwrap() {
+        if !lake.tidy(&lock).await.unwrap() {
             return say(NOTHING_LEFT);
         }
         say(ENDS);
@@ -199,6 +205,24 @@ fn run_files(root: &Path) -> BTreeSet<String> {
     names.filter(|name| name.starts_with(SORTED_MARK) && !name.starts_with(SETTLED_MARK)).collect()
 }
 
+/// No two files of a month have places in common, and months with many rows have several files.
+async fn one_file_a_cell(root: &Path) {
+    let files = open(root, SETTLE_ROWS).await.snapshot(Table::Events).await.unwrap().files;
+    let mut cells: Vec<_> = files
+        .iter()
+        .map(|file| {
+            let (first, last) = file.instants("occurred_at").unwrap();
+            let month = first.to_string()[..7].to_owned();
+            assert_eq!(month, last.to_string()[..7], "{file:?}");
+            (month, file.integers("place").unwrap())
+        })
+        .collect();
+    cells.sort();
+    assert!(cells.windows(2).all(|pair| pair[0].0 != pair[1].0 || pair[0].1.1 < pair[1].1.0), "{cells:?}");
+    let months: BTreeSet<&String> = cells.iter().map(|(month, _)| month).collect();
+    assert!(months.len() > 1 && cells.len() > 2 * months.len(), "ranges were cut: {cells:?}");
+}
+
 /// Lets vacuum delete what is not in force, as if it had lain there for long.
 async fn sweep(root: &Path, checkup: &Checkup) {
     let old = SystemTime::now() - Duration::from_secs(2 * 3600);
@@ -207,7 +231,7 @@ async fn sweep(root: &Path, checkup: &Checkup) {
             fs::File::options().write(true).open(entry.path()).unwrap().set_modified(old).unwrap();
         }
     }
-    let lake = open(root, 1).await;
+    let lake = open(root, SETTLE_ROWS).await;
     let files = lake.snapshot(Table::Events).await.unwrap().files;
     assert!(files.len() > 1 && files.iter().all(FileEntry::settled), "{files:?}");
     let vacuumed = lake.vacuum(VacuumRequest { keep: Duration::ZERO, dry_run: false }).await.unwrap();

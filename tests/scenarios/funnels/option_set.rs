@@ -9,7 +9,7 @@ use model::UtcMillis;
 use super::question::Question;
 use crate::{
     case::{Breakdown, Entry, Event, Mode, Options},
-    generator::case,
+    generator::{case, plain_case},
 };
 
 /// 2026-03-02, a Monday, UTC.
@@ -59,7 +59,8 @@ pub struct OptionSet {
 /// first instants of days, or at the last.
 pub fn case_in_days(rng: &mut Rng) -> (Vec<Vec<Event>>, Options) {
     loop {
-        let (units, options) = case(rng);
+        // A third of the commonest kind, which is folded in a way of its own.
+        let (units, options) = if rng.u8(0..3) == 0 { plain_case(rng) } else { case(rng) };
         if let Some((mut units, options)) = in_days(units, options) {
             for log in units.iter_mut().filter(|_| rng.bool()) {
                 log.iter_mut().for_each(|event| event.at += DAY_MS - 1);
