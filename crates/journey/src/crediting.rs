@@ -54,6 +54,8 @@ pub struct Bought {
     pub value_micros: i64,
     /// Micros in a minor unit of its currency, positive.
     pub minor_micros: i64,
+    /// Code of that currency; none where nobody says what it is worth.
+    pub currency: Option<u32>,
 }
 
 /// What one policy gives to one touch, or to nobody.
@@ -69,6 +71,8 @@ pub struct PolicyCredit {
     pub orders_micros: i64,
     /// Share of its value, micros.
     pub value_micros: i64,
+    /// Code of the purchase's currency.
+    pub currency: Option<u32>,
 }
 
 /// The credits of one person after the other.
@@ -210,6 +214,7 @@ fn credit(
             booked_at,
             orders_micros,
             value_micros,
+            currency: bought.currency,
         });
     };
     let mut eligible = path.iter().filter(counts);

@@ -108,6 +108,7 @@ fn slowly(events: &[Happened], policies: &[HousePolicy]) -> Vec<PolicyCredit> {
                 booked_at: touch.filter(|_| rule.basis == CreditBasis::TouchDate).map_or(event.at, |touch| touch.at),
                 orders_micros,
                 value_micros,
+                currency: Some(3),
             };
             if orders.parts.is_empty() {
                 credits.push(credit(None, orders.unattributed_micros, values.unattributed_micros));
@@ -129,7 +130,7 @@ fn in_one_pass(crediting: &mut Crediting<'_>, events: &[Happened]) -> Vec<Policy
             crediting.touch(PathTouch { at, direct, code }, &mut |credit| credits.push(credit));
         }
         if let Some(value_micros) = event.bought_micros {
-            crediting.buy(Bought { at, value_micros, minor_micros: CENT_MICROS });
+            crediting.buy(Bought { at, value_micros, minor_micros: CENT_MICROS, currency: Some(3) });
         }
     }
     crediting.end(&mut |credit| credits.push(credit));

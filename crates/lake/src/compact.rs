@@ -32,6 +32,8 @@ const MERGE_BYTES_MAX: u64 = 48 << 20;
 pub(crate) const SETTLE_ROWS: usize = 512 * 1024;
 /// Most bytes, as stored, that are settled at once: as many are in memory, written anew.
 const SETTLE_BYTES_MAX: u64 = 96 << 20;
+/// Most runs that are settled at once: each is open, with a few thousand rows in memory.
+const SETTLE_RUNS_MAX: usize = 64;
 /// Settled files of one cell and tier that are merged at once.
 const CELL_FAN_IN: usize = 4;
 /// Rows of a cell, in those from which on runs are settled: a month with more is cut.
@@ -128,7 +130,7 @@ fn by_cell(files: &[FileEntry], settle_rows: usize) -> BTreeMap<Cell, Vec<&FileE
 fn unsettled(files: &[FileEntry], settle_rows: usize) -> Option<Merge> {
     let runs: Vec<&FileEntry> = files.iter().filter(|entry| !entry.settled()).collect();
     if runs.iter().map(|entry| entry.rows).sum::<usize>() >= settle_rows {
-        return Some(Merge::Cells(within(SETTLE_BYTES_MAX, runs)));
+        return Some(Merge::Cells(few(runs)));
     }
     let cells = by_cell(files, settle_rows);
     if let Some(across) = across(&cells) {
@@ -152,7 +154,7 @@ fn unsettled(files: &[FileEntry], settle_rows: usize) -> Option<Merge> {
 fn untidy(files: &[FileEntry], settle_rows: usize) -> Option<Merge> {
     let runs: Vec<&FileEntry> = files.iter().filter(|entry| !entry.settled()).collect();
     if !runs.is_empty() {
-        return Some(Merge::Cells(within(SETTLE_BYTES_MAX, runs)));
+        return Some(Merge::Cells(few(runs)));
     }
     let cells = by_cell(files, settle_rows);
     across(&cells).or_else(|| {
@@ -160,12 +162,21 @@ fn untidy(files: &[FileEntry], settle_rows: usize) -> Option<Merge> {
         let meet = |a: (i64, i64), b: (i64, i64)| a.0 <= b.1 && b.0 <= a.1;
         let spans = |files: &[&FileEntry]| files.iter().filter_map(|file| file.integers("place")).collect::<Vec<_>>();
         let several = |files: &&Vec<&FileEntry>| {
+            // A cell that is much larger than one should be holds places that nothing cuts: it stays as it is.
+            if files.iter().map(|file| file.size).sum::<u64>() > 2 * FILE_BYTES_MAX as u64 {
+                return false;
+            }
             let spans = spans(files);
             spans.iter().enumerate().any(|(one, span)| spans[..one].iter().any(|other| meet(*span, *other)))
         };
         let files = cells.values().find(several)?;
         Some(Merge::Cells(files.iter().map(|entry| (*entry).clone()).collect()))
     })
+}
+
+/// As many runs as are settled at once.
+fn few(runs: Vec<&FileEntry>) -> Vec<FileEntry> {
+    within(SETTLE_BYTES_MAX, runs.into_iter().take(SETTLE_RUNS_MAX).collect())
 }
 
 /// The files of one month that lie across a cut.

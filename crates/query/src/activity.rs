@@ -305,7 +305,8 @@ impl<'a> Counting<'a> {
             }
             if self.counts_events {
                 self.cells.all[device.cell].events += 1;
-                if lanes.mask.get(row).is_some_and(|mask| *mask != 0) {
+                // What lies outside the range says nothing, not even its currency.
+                if device.cell != OUTSIDE && lanes.mask.get(row).is_some_and(|mask| *mask != 0) {
                     self.purchase(lanes, row, device.cell);
                 }
             }

@@ -200,7 +200,7 @@ impl Ask for CreditAsk {
         let folds = run.fold(&self.ground, &plan, &texts, Gathered::ByPerson, || Folding::new(self, &texts))?;
         let (mut rows, mut currencies) = (BTreeMap::<Row, Sum>::new(), Vec::new());
         for fold in &folds {
-            currencies.extend(fold.currencies());
+            currencies.extend(&fold.sums.currencies);
             for (period, policy, code, sum) in fold.sums.iter() {
                 let row = (self.starts_on(period), policy, self.breakdown(code, &texts));
                 rows.entry(row).or_default().add(sum);

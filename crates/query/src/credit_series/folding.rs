@@ -39,19 +39,17 @@ impl<'a> Folding<'a> {
         }
     }
 
-    /// Codes of the currencies that amounts were met in.
-    pub(super) fn currencies(&self) -> impl Iterator<Item = u32> {
-        self.minors.iter().map(|(code, _)| *code)
-    }
-
     /// The purchase that a row tells of. Where it states no amount it is worth nothing, and counts.
     fn bought(&mut self, lanes: &Lanes, row: usize) -> Bought {
         let at = UtcMillis(lanes.at[row]);
         match lanes.value.get(row) {
-            Some(&value_micros) if value_micros != NO_AMOUNT => {
-                Bought { at, value_micros, minor_micros: self.minor_micros(lanes.currency[row]) }
-            }
-            _ => Bought { at, value_micros: 0, minor_micros: 1 },
+            Some(&value_micros) if value_micros != NO_AMOUNT => Bought {
+                at,
+                value_micros,
+                minor_micros: self.minor_micros(lanes.currency[row]),
+                currency: Some(lanes.currency[row]),
+            },
+            _ => Bought { at, value_micros: 0, minor_micros: 1, currency: None },
         }
     }
 

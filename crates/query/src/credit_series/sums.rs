@@ -34,6 +34,8 @@ pub(super) struct Sums<'a> {
     /// By period and policy, then by the row's number: the position plus one; 0 where there is none yet.
     numbered: Vec<Vec<u32>>,
     others: HashMap<Name, usize>,
+    /// Codes of the currencies of what was added.
+    pub(super) currencies: Vec<u32>,
 }
 
 impl Sum {
@@ -52,6 +54,7 @@ impl<'a> Sums<'a> {
             names: Vec::new(),
             numbered: Vec::new(),
             others: HashMap::new(),
+            currencies: Vec::new(),
         }
     }
 
@@ -63,6 +66,9 @@ impl<'a> Sums<'a> {
         }
         let place = self.period(credit.booked_at) * self.ask.policies.len() + credit.policy;
         let position = self.position((place, credit.code));
+        if let Some(currency) = credit.currency.filter(|code| !self.currencies.contains(code)) {
+            self.currencies.push(currency);
+        }
         let sum = &mut self.all[position];
         sum.orders_micros += i128::from(credit.orders_micros);
         sum.value_micros += i128::from(credit.value_micros);

@@ -7,7 +7,8 @@ use std::{
 
 use arrow::{
     array::{
-        ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array,
+        Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, RecordBatchOptions, StringArray,
+        new_null_array,
     },
     datatypes::{DataType, Field, Int32Type, Schema, SchemaRef},
 };
@@ -288,6 +289,19 @@ pub fn stored<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Eng
     let missing =
         || tables::TableError::Column { column: name.to_owned(), found: "absent".to_owned(), expected: "read" };
     Ok(rows.column_by_name(name).ok_or_else(missing)?)
+}
+
+/// True where two dictionaries are the same: every batch of a row group comes with its own array over the same values.
+#[must_use]
+pub fn same_texts(one: &ArrayRef, other: &ArrayRef) -> bool {
+    if Arc::ptr_eq(one, other) {
+        return true;
+    }
+    let (Some(one), Some(other)) = (one.as_string_opt::<i32>(), other.as_string_opt::<i32>()) else { return false };
+    // As long as one of them is held, nothing else lies where its values do.
+    one.len() == other.len()
+        && one.value_data().as_ptr() == other.value_data().as_ptr()
+        && one.value_offsets().as_ptr() == other.value_offsets().as_ptr()
 }
 
 fn text_type() -> DataType {

@@ -12,7 +12,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use crate::{
     error::EngineError,
     people::{
-        columns::{EventColumns, Texts, stored},
+        columns::{EventColumns, Texts, same_texts, stored},
         lanes::NONE,
         signals::TrafficBook,
     },
@@ -71,7 +71,7 @@ impl<T: Copy> Learned<T> {
         let Some(name) = self.sole else { return Ok(None) };
         let texts: &DictionaryArray<Int32Type> = stored(rows, name)?.as_dictionary();
         let values = texts.values();
-        if !self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, values)) {
+        if !self.dictionary.as_ref().is_some_and(|known| same_texts(known, values)) {
             self.learn(name, values.as_string(), learn)?;
             self.dictionary = Some(Arc::clone(values));
         }

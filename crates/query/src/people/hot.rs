@@ -30,7 +30,8 @@ struct Kept {
 #[derive(Debug, Default)]
 struct Shape {
     texts: Arc<Texts>,
-    files: HashMap<String, Arc<Piece>>,
+    /// Each with the bytes that it was counted for: keys that a question reads later are its own.
+    files: HashMap<String, (Arc<Piece>, usize)>,
     bytes: usize,
     used_at: u64,
 }
@@ -55,7 +56,8 @@ impl HotLanes {
     pub fn files(&self, shape: &str, texts: &Arc<Texts>) -> HashMap<String, Arc<Piece>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.used(shape);
-        if Arc::ptr_eq(&found.texts, texts) { found.files.clone() } else { HashMap::new() }
+        let pieces = found.files.iter().map(|(name, (piece, _))| (name.clone(), Arc::clone(piece)));
+        if Arc::ptr_eq(&found.texts, texts) { pieces.collect() } else { HashMap::new() }
     }
 
     /// Bytes that may be kept.
@@ -77,7 +79,8 @@ impl HotLanes {
             kept.bytes -= freed;
         }
         let found = kept.used(shape);
-        if Arc::ptr_eq(&found.texts, texts) && found.files.insert(file.to_owned(), Arc::clone(piece)).is_none() {
+        if Arc::ptr_eq(&found.texts, texts) && found.files.insert(file.to_owned(), (Arc::clone(piece), bytes)).is_none()
+        {
             found.bytes += bytes;
             kept.bytes += bytes;
         }
@@ -89,9 +92,9 @@ impl HotLanes {
         let mut freed = 0;
         for shape in kept.shapes.values_mut() {
             let before = shape.bytes;
-            shape.files.retain(|name, piece| {
+            shape.files.retain(|name, (_, bytes)| {
                 let stays = exists(name);
-                shape.bytes -= if stays { 0 } else { piece.bytes() };
+                shape.bytes -= if stays { 0 } else { *bytes };
                 stays
             });
             freed += before - shape.bytes;
@@ -138,6 +141,13 @@ mod tests {
         assert_eq!(hot.files("c", &texts[2]).len(), 1, "what is larger than the budget is not kept");
         hot.keep("c", &texts[2], "3", &piece(10));
         hot.retain(|name| name == "3");
-        assert_eq!(hot.files("c", &texts[2]).keys().collect::<Vec<_>>(), ["3"]);
+        let left = hot.files("c", &texts[2]);
+        assert_eq!(left.keys().collect::<Vec<_>>(), ["3"]);
+        // Keys that a question reads later are not taken off again.
+        left["3"].keys.set(vec![0; 1_000]).unwrap();
+        hot.retain(|_| false);
+        assert!(hot.files("c", &texts[2]).is_empty());
+        hot.keep("c", &texts[2], "4", &piece(300));
+        assert_eq!(hot.files("c", &texts[2]).len(), 1, "all room is free again");
     }
 }

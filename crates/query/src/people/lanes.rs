@@ -179,7 +179,11 @@ impl LanePlan {
             value,
             self.click,
         ];
-        8 * wide + 4 * narrow.into_iter().filter(|read| *read).count() + usize::from(self.reads_in_session()) + 4
+        8 * wide
+            + 4 * narrow.into_iter().filter(|read| *read).count()
+            + usize::from(self.reads_in_session())
+            + 16 * usize::from(self.key)
+            + 4
     }
 
     /// The stored columns to read of a file.

@@ -13,7 +13,7 @@ use tables::TableError;
 use crate::{
     error::EngineError,
     people::{
-        columns::{Texts, stored},
+        columns::{Texts, same_texts, stored},
         expressions::{Learned, codes},
         lanes::{Amounts, Condition, FileTraits, Kept, LanePlan, Lanes, NO_AMOUNT, NONE, Piece},
         signals::TrafficBook,
@@ -320,7 +320,7 @@ impl<'a> LaneReader<'a> {
 
 impl Names {
     fn learn(&mut self, dictionary: &ArrayRef, plan: &LanePlan) {
-        if self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, dictionary)) {
+        if self.dictionary.as_ref().is_some_and(|known| same_texts(known, dictionary)) {
             return;
         }
         let bits = |conditions: &[Condition]| -> Vec<u32> {
@@ -339,7 +339,7 @@ impl Names {
 
 impl Counted {
     fn learn(&mut self, dictionary: &ArrayRef, book: &TrafficBook) -> Result<(), EngineError> {
-        if self.dictionary.as_ref().is_some_and(|known| Arc::ptr_eq(known, dictionary)) {
+        if self.dictionary.as_ref().is_some_and(|known| same_texts(known, dictionary)) {
             return Ok(());
         }
         let counted = |hash: Option<&str>| {

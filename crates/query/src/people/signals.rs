@@ -13,7 +13,10 @@ use lake::{Reading, SortedFile};
 use model::{Signals, traffic::ChannelRules};
 use normalization::{Traffic, classify};
 
-use crate::{error::EngineError, people::columns::stored};
+use crate::{
+    error::EngineError,
+    people::columns::{same_texts, stored},
+};
 
 /// Distinct signals by their hash, and the files that they were read from. Kept from question to question.
 #[derive(Debug, Default)]
@@ -92,7 +95,7 @@ impl KnownSignals {
         for rows in file.read(group, Reading { columns: &["traffic"], as_of: None })? {
             let rows = rows?;
             let hashes = stored(&rows, "traffic")?.as_dictionary::<Int32Type>().values();
-            if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, hashes)) {
+            if last.as_ref().is_some_and(|last| same_texts(last, hashes)) {
                 continue;
             }
             for hash in hashes.as_string::<i32>().iter().flatten() {

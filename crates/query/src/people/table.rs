@@ -64,7 +64,8 @@ pub(crate) fn provider(
     let verdict = |name: &'static str, of: fn(&Traffic) -> &str| {
         let ground = Arc::clone(ground);
         let text = move |texts: &[Option<&str>]| match texts {
-            [Some(hash)] => Ok(Some(of(ground.book.verdict(hash)?).to_owned())),
+            // Signals that came later than the instant are in no row that was known at it.
+            [Some(hash)] => Ok(ground.book.verdict(hash).ok().map(|traffic| of(traffic).to_owned())),
             _ => Ok(None),
         };
         lookup(name, Found::Text(Arc::new(text)), &["traffic"])
@@ -72,7 +73,7 @@ pub(crate) fn provider(
     let flag = |name: &'static str, of: fn(&Traffic) -> bool| {
         let ground = Arc::clone(ground);
         let flag = move |texts: &[Option<&str>]| match texts {
-            [Some(hash)] => Ok(Some(of(ground.book.verdict(hash)?))),
+            [Some(hash)] => Ok(ground.book.verdict(hash).ok().map(of)),
             _ => Ok(None),
         };
         lookup(name, Found::Flag(Arc::new(flag)), &["traffic"])

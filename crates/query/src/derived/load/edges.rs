@@ -18,7 +18,10 @@ use tables::{
     identity::{read_node, read_rule},
 };
 
-use crate::{error::EngineError, people::columns::stored};
+use crate::{
+    error::EngineError,
+    people::columns::{same_texts, stored},
+};
 
 /// What the texts of one column mean, each read once.
 struct Meanings<T> {
@@ -133,7 +136,7 @@ impl<T: Copy> Meanings<T> {
     /// Forgets what it knows where the texts of a column are others than before: those of another row group.
     fn turn_to(&mut self, column: &DictionaryArray<Int32Type>) {
         let dictionary = column.values();
-        if self.dictionary.as_ref().is_none_or(|known| !Arc::ptr_eq(known, dictionary)) {
+        if self.dictionary.as_ref().is_none_or(|known| !same_texts(known, dictionary)) {
             self.found.clear();
             self.found.resize(dictionary.len(), None);
             self.dictionary = Some(Arc::clone(dictionary));
