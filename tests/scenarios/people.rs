@@ -10,7 +10,7 @@ use std::{
 
 use end_to_end::{
     doors,
-    house::{House, engine, engine_of, settings, texts},
+    house::{House, csv_records, engine, engine_of, settings, texts},
 };
 use model::UtcMillis;
 use query::{Engine, EngineSettings, Question};
@@ -248,5 +248,48 @@ async fn credits_are_what_a_slow_count_of_the_same_events_gives() {
             assert_eq!(given[0][0], format!("{}.00", claimed[0][0]), "{policy}");
             assert_eq!(given[0][1], claimed[0][1], "{policy}");
         }
+    }
+}
+
+/// Purchases as a till wrote them down.
+const TILL: &str = r#"
+mapping: till
+status: approved
+format: csv
+zone: UTC
+key: [$file, $row]
+facts:
+  - event:
+      name: "'purchase'"
+      occurred_at: at
+      device: device
+      user: buyer
+      value: value
+      currency: currency
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn currencies_outside_the_range_and_of_no_session_leave_values_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut house = House::open(folder.path()).await;
+    house.apply_mapping(TILL).await;
+    let rows = [
+        "d1,ann,2025-03-01T10:00:00Z,7.00,EUR",
+        "d1,ann,2026-03-01T10:00:00Z,5.00,USD",
+        ",bob,2026-03-01T11:00:00Z,9.00,GBP",
+    ];
+    let rows = rows.into_iter().map(str::to_owned);
+    let header = "device,buyer,at,value,currency";
+    house.append("file/till", csv_records("till", header, UtcMillis(1_780_000_000_000), rows)).await;
+    house.stage.drain().await.unwrap();
+    for (columns, function) in
+        [("purchases", "session_series(grain => 'all'"), ("orders", "credit_series('channel', 'house'")]
+    {
+        let of = async |range: &str| {
+            house.sql(&format!("SELECT {columns} = 1, value = 5, currency FROM {function}{range})")).await
+        };
+        assert_eq!(of(", from => '2026-01-01', to => '2026-12-31'").await, [["true", "true", "USD"]], "{function}");
+        // All of them are of two currencies, which nothing adds.
+        assert!(of("").await.iter().all(|row| row[1..] == ["", ""]), "{function}");
     }
 }

@@ -32,6 +32,9 @@ fn one_event_satisfies_several_conditions_there() {
     assert_eq!(levels(&[(1, A | B), (2, A | B), (3, C)], PLAIN, &[]), (3, 3));
     let once = ClickHouseModes { strict_once: true, ..PLAIN };
     assert_eq!(levels(&[(1, A | B | C)], once, &["strict_once"]), (1, 1));
+    // The condition that is not next interrupts there.
+    let ordered_once = ClickHouseModes { strict_order: true, ..once };
+    assert_eq!(levels(&[(1, A | C), (2, B)], ordered_once, &["strict_order", "strict_once"]), (1, 2));
 }
 
 #[test]
@@ -64,6 +67,8 @@ fn strict_order_stops_for_good_at_an_event_in_between_there() {
 fn strict_order_stops_at_an_event_of_the_same_instant_there() {
     assert_eq!(levels(&[(1, A), (2, B), (2, NONE)], ORDER, &["strict_order"]), (1, 2));
     assert_eq!(levels(&[(1, A), (1, C), (1, B)], ORDER, &["strict_order"]), (3, 3));
+    // One of a condition further on than the next, at the instant of a match.
+    assert_eq!(levels(&[(1, A), (1, C), (2, B)], ORDER, &["strict_order"]), (1, 2));
 }
 
 #[test]
