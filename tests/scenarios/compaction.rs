@@ -29,7 +29,7 @@ use lake::{
 use simulator::{World, WorldConfig};
 use tables::Table;
 
-use crate::truth::grouped;
+use crate::{fsck::copy, truth::grouped};
 
 /// The test that the child process runs, and the variable with the lake's folder, without which it does nothing.
 const CHILD: &str = "compaction::a_child_settles_the_lake_that_it_is_given";
@@ -236,18 +236,6 @@ async fn sweep(root: &Path, checkup: &Checkup) {
     assert!(files.len() > 1 && files.iter().all(FileEntry::settled), "{files:?}");
     let vacuumed = lake.vacuum(VacuumRequest { keep: Duration::ZERO, dry_run: false }).await.unwrap();
     assert_eq!((vacuumed.files.len(), vacuumed.waiting), (checkup.removed + checkup.unpublished, 0));
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// A child process that settles a lake; killed hard when dropped.

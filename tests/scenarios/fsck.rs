@@ -225,7 +225,7 @@ fn edit_statistics(folder: &Path, file: &str, change: impl Fn(&mut Value)) {
     });
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

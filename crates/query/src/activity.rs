@@ -13,10 +13,11 @@ use model::{Currency, UtcMillis};
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{self, Call},
+    derived::load::PURCHASE,
     engine::Rules,
     error::EngineError,
     people::{
-        Ask, AskTable, Condition, Ground, LanePlan, Lanes, PersonFold, Run, Who,
+        Ask, AskTable, Condition, Ground, LanePlan, Lanes, PersonFold, Run, Stated, Who,
         columns::{Compiler, EventColumns},
         gather::Gathered,
         lanes::{Amounts, Kept, NO_AMOUNT, NONE},
@@ -37,9 +38,6 @@ pub(crate) enum Activity {
     /// People with an event, by the event's day.
     People,
 }
-
-/// The event by which a visitor says that something was bought.
-const PURCHASE: &str = "purchase";
 
 /// One question.
 struct ActivityAsk {
@@ -202,13 +200,7 @@ impl Ask for ActivityAsk {
                 cells.entry((self.starts_on(period), breakdown)).or_default().add(cell);
             }
         }
-        currencies.sort_unstable();
-        currencies.dedup();
-        // Amounts of several currencies are never added, and one of them alone would be read as all.
-        let only = currencies.first().filter(|_| currencies.len() == 1);
-        let adds = self.currency.is_some() || currencies.len() < 2;
-        let met = only.and_then(|&code| texts.text(code)).map(|code| code.to_string());
-        let currency = self.currency.map(|currency| currency.code().to_owned()).or(met);
+        let Stated { adds, currency } = Stated::of(self.currency, currencies, &texts);
         Ok(RecordBatch::try_new(self.schema(), self.arrange(&cells, currency.as_deref(), adds))?)
     }
 }

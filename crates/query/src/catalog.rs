@@ -91,7 +91,7 @@ impl SchemaProvider for StoredTables {
 
     async fn table(&self, name: &str) -> SqlResult<Option<Arc<dyn TableProvider>>> {
         match Table::ALL.into_iter().find(|table| table.sql_name() == (self.schema, name)) {
-            Some(table) => self.sources.stored(table).await.map(Some).map_err(external),
+            Some(table) => self.sources.stored(table).await.map(Some).map_err(DataFusionError::from),
             None => Ok(None),
         }
     }
@@ -119,9 +119,9 @@ impl SchemaProvider for PublicTables {
             return Ok(Some(answer));
         }
         if name == EVENTS {
-            return self.sources.events().await.map_err(external);
+            return self.sources.events().await.map_err(DataFusionError::from);
         }
-        self.sources.derived(name).map_err(external)
+        self.sources.derived(name).map_err(DataFusionError::from)
     }
 
     fn register_table(&self, name: String, table: Arc<dyn TableProvider>) -> SqlResult<Option<Arc<dyn TableProvider>>> {
@@ -130,12 +130,5 @@ impl SchemaProvider for PublicTables {
 
     fn table_exist(&self, name: &str) -> bool {
         self.table_names().iter().any(|known| known == name)
-    }
-}
-
-fn external(error: EngineError) -> DataFusionError {
-    match error {
-        EngineError::Sql(error) => error,
-        error => DataFusionError::External(Box::new(error)),
     }
 }

@@ -17,10 +17,11 @@ use model::{Currency, HousePolicy, UtcMillis};
 use crate::{
     answer::{DefinitionStamp, Stamp},
     calls::{self, Call},
+    derived::load::PURCHASE,
     engine::Rules,
     error::EngineError,
     people::{
-        Ask, AskTable, Condition, Ground, LanePlan, Run,
+        Ask, AskTable, Condition, Ground, LanePlan, Run, Stated,
         columns::{Compiler, EventColumns, Texts},
         gather::Gathered,
         lanes::{Amounts, Kept},
@@ -33,9 +34,6 @@ mod sums;
 
 use folding::Folding;
 use sums::Sum;
-
-/// The event by which a visitor says that something was bought.
-const PURCHASE: &str = "purchase";
 /// The row of what no touch gets.
 const UNATTRIBUTED: &str = "(unattributed)";
 
@@ -206,13 +204,7 @@ impl Ask for CreditAsk {
                 rows.entry(row).or_default().add(sum);
             }
         }
-        currencies.sort_unstable();
-        currencies.dedup();
-        // Amounts of several currencies are never added, and one of them alone would be read as all.
-        let only = currencies.first().filter(|_| currencies.len() == 1);
-        let adds = self.currency.is_some() || currencies.len() < 2;
-        let met = only.and_then(|&code| texts.text(code)).map(|code| code.to_string());
-        let currency = self.currency.map(|currency| currency.code().to_owned()).or(met);
+        let Stated { adds, currency } = Stated::of(self.currency, currencies, &texts);
         Ok(RecordBatch::try_new(self.schema(), self.arrange(&rows, currency.as_deref(), adds))?)
     }
 }

@@ -66,6 +66,15 @@ impl From<DataFusionError> for EngineError {
     }
 }
 
+impl From<EngineError> for DataFusionError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Sql(error) => error,
+            error => Self::External(Box::new(error)),
+        }
+    }
+}
+
 fn is_own(error: &DataFusionError) -> bool {
     match error {
         DataFusionError::External(inner) => inner.is::<EngineError>(),

@@ -25,6 +25,7 @@ mod cursor;
 pub mod gather;
 pub mod walk;
 
+pub mod stated;
 pub mod units;
 
 pub mod leaf;
@@ -34,5 +35,6 @@ pub mod table;
 pub(crate) use ground::{Ground, GroundCache};
 pub(crate) use lanes::{Condition, LanePlan, Lanes};
 pub(crate) use leaf::{Ask, AskTable, Run};
+pub(crate) use stated::Stated;
 pub(crate) use units::{UnitEvent, UnitId, Units};
 pub(crate) use walk::{PersonFold, Who};

@@ -12,11 +12,9 @@ use crate::{
         Lanes, PersonFold, Who,
         columns::Texts,
         lanes::{NO_AMOUNT, NONE},
+        signals::DIRECT,
     },
 };
-
-/// The channel of those who came by themselves.
-const DIRECT: &str = "Direct";
 
 /// One thread's fold.
 pub(super) struct Folding<'a> {

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use journey::{Shares, Touch};
 use model::{CreditBasis, HousePolicy, PlatformPolicy, UtcMillis};
 
-use crate::derived::{
-    load::{Codes, Facts, KnownTraffic, NONE},
-    purchases::OrderRow,
-    visits::SessionRow,
+use crate::{
+    derived::{
+        load::{Codes, Facts, KnownTraffic, NONE},
+        purchases::OrderRow,
+        visits::SessionRow,
+    },
+    people::signals::DIRECT,
 };
 
 /// One touch with what the channel rules and platform policies make of it.
@@ -90,7 +93,7 @@ pub fn touches(
                     source: Some(event.traffic),
                     campaign,
                     channel,
-                    direct: facts.traffic[event.traffic as usize].traffic.channel == "Direct",
+                    direct: facts.traffic[event.traffic as usize].traffic.channel == DIRECT,
                     click_id: Some(event.click).filter(|&click| click != NONE),
                 }
             })

@@ -325,7 +325,7 @@ impl Facts {
 }
 
 /// The harmonised name of the event that says that somebody bought.
-const PURCHASE: &str = "purchase";
+pub const PURCHASE: &str = "purchase";
 
 struct Reading<'a> {
     settings: &'a EngineSettings,

@@ -16,7 +16,7 @@ use crate::{
         asking::{FunnelAsk, FunnelTable},
         folding::{Folded, Listed},
     },
-    people::columns::Texts,
+    people::{Stated, columns::Texts},
     period::Grain,
 };
 
@@ -109,22 +109,12 @@ pub(super) fn table(ask: &FunnelAsk, folds: Vec<Folded>, texts: &Texts) -> Resul
         all.add(fold);
     }
     all.run_named(ask);
-    let met = all.currency.filter(|_| !all.mixed).and_then(|code| texts.text(code)).map(|code| code.to_string());
-    let named = ask.currency.map(|currency| currency.code().to_owned());
-    let stated = Stated { adds: named.is_some() || !all.mixed, currency: named.or(met) };
+    let stated = Stated::of(ask.currency, all.currencies.clone(), texts);
     let columns = match ask.table {
         FunnelTable::People => people(ask, all.listed, texts, &stated)?,
         _ => counts(ask, &all, texts, &stated),
     };
     Ok(RecordBatch::try_new(schema(&ask.table), columns)?)
-}
-
-/// The amounts that events state.
-struct Stated {
-    /// False where they are of several currencies and none was named: they are not added, and one of them alone would be
-    /// read as all.
-    adds: bool,
-    currency: Option<String>,
 }
 
 /// The counts of one breakdown row, of entries in one period.

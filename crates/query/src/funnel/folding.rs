@@ -38,10 +38,8 @@ pub(super) struct Folded {
     pub(super) listed: Vec<Listed>,
     /// Units by how many steps they reached, where only that was counted.
     pub(super) reached: Vec<u64>,
-    /// Code of the currency of all values, where one was met.
-    pub(super) currency: Option<u32>,
-    /// True where values of several currencies were met: none of them is added.
-    pub(super) mixed: bool,
+    /// Codes of the currencies of values.
+    pub(super) currencies: Vec<u32>,
     /// Carts and orders, whose events come from anywhere.
     named: Lanes,
 }
@@ -73,9 +71,8 @@ impl<'a> Folding<'a> {
 
     fn note_currencies(&mut self, lanes: &Lanes, range: Range<usize>) {
         for &code in lanes.currency.get(range).unwrap_or_default().iter().filter(|code| **code != NONE) {
-            match self.folded.currency {
-                Some(known) if known != code => self.folded.mixed = true,
-                _ => self.folded.currency = Some(code),
+            if !self.folded.currencies.contains(&code) {
+                self.folded.currencies.push(code);
             }
         }
     }
@@ -128,11 +125,7 @@ impl Folded {
         self.reached.resize(self.reached.len().max(other.reached.len()), 0);
         self.reached.iter_mut().zip(other.reached).for_each(|(units, more)| *units += more);
         self.named.append(&other.named, 0..other.named.len());
-        self.mixed |= other.mixed;
-        match (self.currency, other.currency) {
-            (Some(one), Some(other)) if one != other => self.mixed = true,
-            (known, other) => self.currency = known.or(other),
-        }
+        self.currencies.extend(other.currencies);
     }
 
     /// Runs the carts or orders, when all their events are together.

@@ -290,7 +290,7 @@ impl ExecutionPlan for PeopleScan {
         };
         stream.spawn_blocking(move || {
             let timer = time.timer();
-            let answer = ask.answer(&run, &wanted).map_err(external);
+            let answer = ask.answer(&run, &wanted).map_err(DataFusionError::from);
             timer.done();
             rows_read.add(run.rows_read.load(Ordering::Relaxed));
             bytes_max.set(run.bytes_max.load(Ordering::Relaxed));
@@ -317,11 +317,4 @@ impl ExecutionPlan for PeopleScan {
 pub(super) fn account(memory: &Mutex<MemoryReservation>, bytes: usize, most: &AtomicUsize) -> Result<(), EngineError> {
     most.fetch_max(bytes, Ordering::Relaxed);
     Ok(memory.lock().unwrap_or_else(PoisonError::into_inner).try_resize(bytes)?)
-}
-
-fn external(error: EngineError) -> DataFusionError {
-    match error {
-        EngineError::Sql(error) => error,
-        error => DataFusionError::External(Box::new(error)),
-    }
 }

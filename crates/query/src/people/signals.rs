@@ -18,6 +18,9 @@ use crate::{
     people::columns::{same_texts, stored},
 };
 
+/// The channel of those who came by themselves.
+pub const DIRECT: &str = "Direct";
+
 /// Distinct signals by their hash, and the files that they were read from. Kept from question to question.
 #[derive(Debug, Default)]
 pub struct KnownSignals {
